@@ -1,0 +1,184 @@
+"""What happens around the steps of a training: keyed noise, curves, layer statistics, previews, progress, state."""
+
+import time
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from genloop import plugins
+from genloop.config import Gan, Vae
+from genloop.randomness import keyed_seed
+
+Row = dict[str, float | int | str]
+SECONDS_BETWEEN_STATES = 10.0
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Whoever follows a training while it runs; must neither fail nor wait."""
+
+    def epoch(self, losses: Row, layers: list[Row]) -> None:
+        """Take the mean losses and the layer statistics of an epoch."""
+        ...
+
+    def preview(self, epoch: int, path: Path) -> None:
+        """Take a picture of what the networks generate after ``epoch`` epochs."""
+        ...
+
+
+class KeyedNoise(Callback):
+    """Keys all randomness of a step by seed, epoch and step, so that a resumed training draws what it would have."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, system: Any, batch: Any, batch_idx: int) -> None:
+        """Seed the generators of every device."""
+        torch.manual_seed(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx))
+
+
+class Curves(Callback):
+    """Collects a row of mean losses and a row of statistics per layer for each epoch."""
+
+    def __init__(self, batch: int, observer: Observer) -> None:
+        self.batch, self.observer = batch, observer
+        self.losses: list[Row] = []
+        self.layers: list[Row] = []
+        self._sums: dict[str, Tensor] = {}
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Begin new sums."""
+        self._sums = {}
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Add a step's losses, on their device."""
+        for name, value in outputs.items():
+            if name != "loss":
+                self._sums[name] = self._sums.get(name, 0) + value
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Close the epoch's rows and hand them to the observer."""
+        epoch, steps = trainer.current_epoch + 1, int(trainer.num_training_batches)
+        means = {name: float(value) / steps for name, value in self._sums.items()}
+        row: Row = {"epoch": epoch, "records_seen": epoch * steps * self.batch, **means}
+        layers = [{"epoch": epoch, **statistics} for statistics in layer_statistics(system)]
+        self.losses.append(row)
+        self.layers.extend(layers)
+        self.observer.epoch(row, layers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far, for resuming."""
+        return {"losses": self.losses, "layers": self.layers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from saved rows."""
+        self.losses, self.layers = state_dict["losses"], state_dict["layers"]
+
+
+def layer_statistics(system: nn.Module) -> list[Row]:
+    """Return mean, deviation and norm of each layer's weights, biases and their last gradients.
+
+    Averaged copies of the weights are left out: they follow the others.
+    """
+    rows: list[Row] = []
+    tensors: list[Tensor] = []
+    for name, module in system.named_modules():
+        if name.startswith("averaged"):
+            continue
+        for part, parameter in module.named_parameters(recurse=False):
+            for kind, tensor in ((part, parameter), (f"{part}_gradient", parameter.grad)):
+                if tensor is not None:
+                    rows.append({"layer": name, "part": kind})
+                    flat = tensor.detach().flatten().float()
+                    tensors.append(torch.stack([flat.mean(), flat.std(correction=0), flat.norm()]))
+    for row, values in zip(rows, torch.stack(tensors).tolist(), strict=True):
+        row.update(zip(("mean", "deviation", "norm"), values, strict=True))
+    return rows
+
+
+class Previews(Callback):
+    """Draws the same latents again every few epochs."""
+
+    def __init__(self, run: Gan | Vae, folder: Path, observer: Observer) -> None:
+        self.run, self.folder, self.observer = run, folder, observer
+        self.module = plugins.data(run.modality)
+
+    def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Draw what random weights generate."""
+        if trainer.current_epoch == 0:
+            self._draw(trainer, system, 0)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Draw what has been learned so far."""
+        self._draw(trainer, system, trainer.current_epoch + 1)
+
+    def _draw(self, trainer: lightning.Trainer, system: Any, epoch: int) -> None:
+        if epoch in preview_epochs(int(trainer.max_epochs or 1), self.run.previews):
+            path = self.folder / f"epoch_{epoch:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.module.draw(self._records(system)).save(path)
+            self.observer.preview(epoch, path)
+
+    @torch.no_grad()
+    def _records(self, system: Any) -> Tensor:
+        network = system.sampled[plugins.SAMPLED[self.run.family].lower()]
+        torch.manual_seed(keyed_seed(self.run.seed, "preview"))
+        latents = system.prior.sample(64).to(system.device)
+        training = network.training
+        records = network.eval()(latents).sample()
+        network.train(training)
+        return records
+
+
+def preview_epochs(epochs: int, previews: int) -> set[int]:
+    """Return the epochs after which to draw, evenly from 0, before the training, to the last; one is at the end."""
+    return {round(epochs * share / (previews - 1)) for share in range(previews)} if previews > 1 else {epochs}
+
+
+class Progress(Callback):
+    """One bar over the whole training, with losses, rate and time left; silent when nobody watches."""
+
+    def __init__(self, run: Gan | Vae, label: str) -> None:
+        self.batch, self.label = run.batch, label
+        self.bar: tqdm[Any] | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Open the bar where a resumed training goes on."""
+        per_epoch = int(trainer.num_training_batches)
+        total = per_epoch * int(trainer.max_epochs or 1)
+        done = per_epoch * trainer.current_epoch
+        self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=None, mininterval=0.5)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar on; the losses are read from the device only when the bar is drawn."""
+        if self.bar is not None and not self.bar.disable and self.bar.update():
+            losses = {name: f"{float(value):.3g}" for name, value in outputs.items() if name != "loss"}
+            self.bar.set_postfix(losses, refresh=False)
+
+    def teardown(self, trainer: lightning.Trainer, system: Any, stage: str) -> None:
+        """Close the bar, also after a failure."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class SaveState(Callback):
+    """Saves all that is needed to go on, at the end of an epoch, when the last time is long enough ago."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.saved = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Write the state; Lightning replaces the file as a whole."""
+        if time.monotonic() - self.saved >= SECONDS_BETWEEN_STATES:
+            trainer.save_checkpoint(self.path)
+            self.saved = time.monotonic()

@@ -1,0 +1,22 @@
+"""All scores of a run: how its records compare with held-out ones and, given a likelihood, what it says of them."""
+
+from pathlib import Path
+from typing import Any
+
+from genloop import plugins
+from genloop.bounds import elbo_scores
+from genloop.config import GanEvaluate, VaeEvaluate
+from genloop.numerics import make_reproducible
+from genloop.sampling import load_run
+
+
+def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
+    """Return the scores of a run by name, and under ``protocol`` how they were taken."""
+    weights = data / "weights" / name
+    run = load_run(weights)
+    make_reproducible(run.threads)
+    scores, protocol = plugins.scores(run.modality).score(data / "samples" / name, data / "reference" / run.data)
+    if isinstance(choices, VaeEvaluate):
+        scores |= elbo_scores(weights, run, data / "prepared" / run.data, choices)
+        protocol |= {"elbo_draws": choices.draws, "elbo_seed": choices.seed}
+    return {**scores, "protocol": protocol}

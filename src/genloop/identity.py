@@ -1,0 +1,71 @@
+"""Which run is which: hashes over content, never over names, times or places."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from genloop.errors import GenloopError
+
+
+def hash_tensors(path: Path) -> str:
+    """Return the SHA-256 over the sorted tensors of a safetensors file: names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(read_tensors(path).items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        GenloopError: it is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise GenloopError(
+            f"{path}: cannot be read ({error}); 'dvc checkout' brings back what dvc.lock names"
+        ) from None
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Return the SHA-256 over files and folders: their names below the given path, and their bytes."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def stage_dependencies(stage: str, key: str, item: dict[str, Any], pipeline: Path = Path("dvc.yaml")) -> list[Path]:
+    """Return the dependencies that ``pipeline`` declares for one instance of a ``foreach`` stage."""
+    declared = yaml.safe_load(pipeline.read_text())["stages"][stage]["do"]["deps"]
+    filled = [dependency.replace("${key}", key) for dependency in declared]
+    for name, value in item.items():
+        filled = [dependency.replace(f"${{item.{name}}}", str(value)) for dependency in filled]
+    return [Path(dependency) for dependency in filled]
+
+
+def fingerprint(key: str, run: Any) -> str:
+    """Return the hash of all that a training depends on, known before it starts: choices, data and code.
+
+    Raises:
+        GenloopError: a dependency is missing.
+    """
+    item = {"data": run.data, "modality": run.modality, "family": run.family}
+    dependencies = stage_dependencies("train", key, item)
+    missing = [str(path) for path in dependencies if not path.exists()]
+    if missing:
+        raise GenloopError(f"{missing[0]}: missing; run 'dvc repro train@{key}', which makes it")
+    return hash_files(dependencies)

@@ -1,0 +1,86 @@
+"""The feature network of a data set: a small classifier trained on its own training pictures.
+
+Where a data set has no classes, the same network with its random first weights serves: features without knowledge, but
+equal for every run on the data set.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from genloop.config import Reference
+from genloop.image.data import PictureRecords, PictureSchema
+from genloop.randomness import keyed_generator, keyed_seed
+from genloop.schedule import resolve_epochs
+
+WIDTH, FEATURES, BATCH, LR = 32, 64, 64, 1e-3
+
+
+class Classifier(nn.Module):
+    """Pictures to class logits, by way of 64 features."""
+
+    def __init__(self, schema: PictureSchema) -> None:
+        """Build for the schema's channels and classes; any height and width from 8 pixels."""
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(schema.channels, WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(WIDTH, 2 * WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(32 * WIDTH, FEATURES),
+            nn.BatchNorm1d(FEATURES, affine=False),  # so that each feature weighs the same in a distance
+        )
+        self.output = nn.Linear(FEATURES, max(len(schema.classes), 1))
+
+    def features(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch features"]:
+        """Return the features that scores compare."""
+        return self.body(x)
+
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
+        """Return class logits."""
+        return self.output(F.relu(self.features(x)))
+
+
+def train_classifier(
+    schema: PictureSchema, records: PictureRecords, labels: np.ndarray | None, choices: Reference
+) -> Classifier:
+    """Return the feature network of a data set, trained where there are at least two classes."""
+    torch.manual_seed(keyed_seed(choices.seed, "classifier"))
+    network = Classifier(schema)
+    targets = torch.from_numpy(labels).long() if labels is not None and len(schema.classes) > 1 else None
+    epochs = resolve_epochs(choices.epochs, choices.records_seen, len(records)) if targets is not None else 1
+    optimizer = torch.optim.Adam(network.parameters(), LR)
+    for epoch in tqdm(range(epochs), "feature classifier", unit="epoch", disable=None):
+        order = keyed_generator(choices.seed, "classifier order", epoch).permutation(len(records))
+        for start in range(0, len(order) - 1, BATCH):
+            indices = order[start : start + BATCH]
+            logits = network(records.gather(indices))
+            if targets is None:
+                continue  # the pass still measured each feature's mean and deviation
+            optimizer.zero_grad()
+            F.cross_entropy(logits, targets[indices]).backward()
+            optimizer.step()
+    return network.eval()
+
+
+@torch.no_grad()
+def extract(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, "records features"]:
+    """Return the features of pictures as float64, 500 at a time."""
+    blocks = (np.arange(start, min(start + 500, len(pictures))) for start in range(0, len(pictures), 500))
+    return torch.cat([network.features(pictures.gather(block)) for block in blocks]).double().numpy()
+
+
+@torch.no_grad()
+def accuracy(network: Classifier, pictures: PictureRecords, labels: np.ndarray) -> float:
+    """Return the share of pictures that the network classifies rightly."""
+    blocks = (np.arange(start, min(start + 500, len(pictures))) for start in range(0, len(pictures), 500))
+    found = torch.cat([network(pictures.gather(block)).argmax(1) for block in blocks])
+    return float((found.numpy() == labels).mean())

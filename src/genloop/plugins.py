@@ -1,0 +1,150 @@
+"""The narrow waist: what a kind of data (modality) and a kind of model (family) provide; the only dispatch by name.
+
+A modality is a folder ``genloop/<modality>/`` with the modules ``raw``, ``data``, ``networks`` and ``scores`` that
+fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from PIL.Image import Image
+from torch import Tensor, nn
+
+SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
+SAMPLED = {"gan": "Generator", "vae": "Decoder"}  # the network that turns a latent into records
+
+
+@runtime_checkable
+class Schema(Protocol):
+    """What the networks must know of a data set's records."""
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in one record, for figures per dimension."""
+        ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """A distribution over a batch of records."""
+
+    def rsample(self) -> Tensor:
+        """Draw records, differentiable in the distribution's parameters."""
+        ...
+
+    def sample(self) -> Tensor:
+        """Return the records that are handed out to people."""
+        ...
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return the log probability of each record in nats: [batch]."""
+        ...
+
+
+@runtime_checkable
+class Records(Protocol):
+    """The records of one split, gathered by index."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        ...
+
+    def gather(self, indices: Any) -> Tensor:
+        """Return the records at ``indices`` as the networks see them: [batch, ...]."""
+        ...
+
+
+@runtime_checkable
+class RawModule(Protocol):
+    """``genloop.<modality>.raw``: from what people have to arrays of equal shape."""
+
+    def prepare(self, raw: Path, choices: Any, out: Path) -> None:
+        """Write ``train.*``, ``test.*``, ``schema.json`` and ``report.json`` to ``out``."""
+        ...
+
+
+@runtime_checkable
+class DataModule(Protocol):
+    """``genloop.<modality>.data``: prepared records in, generated records out."""
+
+    def read_schema(self, folder: Path) -> Schema:
+        """Read ``schema.json``."""
+        ...
+
+    def open_records(self, folder: Path, split: str) -> Records:
+        """Open the records of ``train`` or ``test`` without reading them all."""
+        ...
+
+    def write_samples(self, folder: Path, records: Tensor, schema: Schema) -> None:
+        """Write generated records as ``samples.*``."""
+        ...
+
+    def draw(self, records: Tensor) -> Image:
+        """Return one picture that shows the records to people."""
+        ...
+
+
+@runtime_checkable
+class Networks(Protocol):
+    """``genloop.<modality>.networks``: four networks, each built from a run's choices and the schema."""
+
+    def Generator(self, run: Any, schema: Any) -> nn.Module:
+        """Latent [batch, latent] -> Likelihood."""
+        ...
+
+    def Critic(self, run: Any, schema: Any) -> nn.Module:
+        """Records [batch, ...] -> one logit per record [batch], high for real."""
+        ...
+
+    def Encoder(self, run: Any, schema: Any) -> nn.Module:
+        """Records [batch, ...] -> posterior over the latent."""
+        ...
+
+    def Decoder(self, run: Any, schema: Any) -> nn.Module:
+        """Latent [batch, latent] -> Likelihood."""
+        ...
+
+
+@runtime_checkable
+class ScoresModule(Protocol):
+    """``genloop.<modality>.scores``: how generated records compare with held-out ones."""
+
+    def build_reference(self, prepared: Path, choices: Any, out: Path) -> None:
+        """Write what every run on a data set is scored against, with the scores of real and of trivial records."""
+        ...
+
+    def score(self, samples: Path, reference: Path) -> tuple[dict[str, float], dict[str, Any]]:
+        """Return the scores of a folder of samples, and the protocol under which they hold."""
+        ...
+
+
+def raw(modality: str) -> RawModule:
+    """Return the module that prepares raw data of this modality."""
+    return cast(RawModule, import_module(f"genloop.{modality}.raw"))
+
+
+def data(modality: str) -> DataModule:
+    """Return the module that opens and writes records of this modality."""
+    return cast(DataModule, import_module(f"genloop.{modality}.data"))
+
+
+def networks(modality: str) -> Networks:
+    """Return the module that builds networks for this modality."""
+    return cast(Networks, import_module(f"genloop.{modality}.networks"))
+
+
+def scores(modality: str) -> ScoresModule:
+    """Return the module that scores records of this modality."""
+    return cast(ScoresModule, import_module(f"genloop.{modality}.scores"))
+
+
+def system(family: str) -> Any:
+    """Return the LightningModule class of this family."""
+    return getattr(import_module(f"genloop.{family}"), SYSTEMS[family])
+
+
+def sampled_network(run: Any, schema: Schema) -> tuple[str, nn.Module]:
+    """Return the name and a new instance of the network that a run's samples come from."""
+    name = SAMPLED[run.family]
+    return name.lower(), getattr(networks(run.modality), name)(run, schema)

@@ -1,0 +1,97 @@
+"""From params.yaml to one file of resolved choices per data set or run and stage."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from genloop.config import GanEvaluate, GanRun, ImageData, Params, Prepare, Protocol, Sample, VaeEvaluate, VaeRun
+from genloop.errors import GenloopError
+from genloop.outputs import replace_folder, write_json
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without duplicate keys, of which PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_params(path: Path, raw: Path) -> Params:
+    """Read and check params.yaml, and that each data set has a raw folder.
+
+    Raises:
+        GenloopError: one line per fault, each with its key and what to do.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 (a SafeLoader)
+    except FileNotFoundError:
+        raise GenloopError(f"{path}: missing; run in the folder that holds it") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GenloopError(f"{path}: {' '.join(str(error).split())}") from None
+    try:
+        params = Params.model_validate(content)
+    except ValidationError as error:
+        raise GenloopError("\n         ".join(f"{path}: {_explain(fault)}" for fault in error.errors())) from None
+    for name in params.data:
+        if not (raw / name).is_dir():
+            raise GenloopError(f"{path}: data.{name}: there is no folder {raw / name}; put the raw data there")
+    return params
+
+
+def _explain(fault: Any) -> str:
+    """Return one fault that pydantic found in the words of params.yaml."""
+    place = [str(part) for part in fault["loc"] if part not in ("gan", "vae", "[key]")]
+    key = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        similar = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
+        return f"{key}: no such key" + (f"; did you mean '{similar[0]}'?" if similar else f"; known: {_listed(place)}")
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    given = fault["input"]
+    return f"{key}: {message}" + (
+        "" if isinstance(given, dict | list) or fault["type"] == "missing" else f", not {given!r}"
+    )
+
+
+def _known_keys(place: list[str]) -> list[str]:
+    """Return the keys that may stand where an unknown one was found."""
+    owners: dict[tuple[str, ...], tuple[type[BaseModel], ...]] = {
+        (): (Params,),
+        ("data",): (ImageData,),
+        ("data", "reference"): (Protocol,),
+        ("runs",): (GanRun, VaeRun),
+        ("runs", "sample"): (Sample,),
+        ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
+    }
+    owner = (place[0], *place[2:-1]) if len(place) > 1 else ()
+    return [name for model in owners.get(owner, ()) for name in model.model_fields]
+
+
+def _listed(place: list[str]) -> str:
+    return ", ".join(sorted(set(_known_keys(place)))) or "none"
+
+
+def write_resolved(params: Params, out: Path) -> None:
+    """Write every choice of every stage, defaults filled in; ``out`` is replaced as a whole."""
+    with replace_folder(out) as folder:
+        for name, data in params.data.items():
+            write_json(folder / name / "prepare.json", _only(data, Prepare))
+            write_json(folder / name / "reference.json", data.reference.model_dump() | {"modality": data.modality})
+        for name, run in params.runs.items():
+            write_json(folder / name / "train.json", run.model_dump(exclude={"sample", "evaluate"}))
+            write_json(folder / name / "sample.json", run.sample.model_dump())
+            write_json(folder / name / "evaluate.json", run.evaluate.model_dump())
+        write_json(folder / "runs.json", {name: run.data for name, run in params.runs.items()})
+
+
+def _only(choices: Any, kind: Any) -> dict[str, Any]:
+    return {name: getattr(choices, name) for name in kind.model_fields}

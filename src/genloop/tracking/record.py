@@ -1,0 +1,122 @@
+"""The record of a finished run: MLflow shows what DVC holds, added to the live run or built anew from the outputs."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+from mlflow.exceptions import MlflowException
+
+from genloop.config import Train
+from genloop.errors import GenloopError
+from genloop.identity import fingerprint, hash_files, hash_tensors
+from genloop.outputs import read_choices
+from genloop.tracking.pictures import complete_previews
+from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags, parameters
+
+RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
+
+
+def record(name: str, data: Path) -> dict[str, str]:
+    """Complete the MLflow run of a run's present outputs and return a receipt: what was recorded, by content.
+
+    Recording twice changes nothing. A run that MLflow has never seen is built from the outputs.
+
+    Raises:
+        GenloopError: the outputs are not there, or MLflow does not take them.
+    """
+    weights, samples, metrics = data / "weights" / name, data / "samples" / name, data / "metrics" / f"{name}.json"
+    for path in (weights / "weights.safetensors", samples / "manifest.json", metrics):
+        if not path.exists():
+            raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
+    content = hash_files([weights, samples, metrics])
+    try:
+        _record(name, weights, samples, metrics, content)
+    except (MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise GenloopError(
+            f"{name}: MLflow does not take the record ({reason}); run 'dvc repro' again later"
+        ) from error
+    return {"run": name, "weights": hash_tensors(weights / "weights.safetensors"), "content": content}
+
+
+def _record(name: str, weights: Path, samples: Path, metrics: Path, content: str) -> None:
+    run = read_choices(weights / "run.json", Train)
+    store = Store(run.data)
+    run_id = _find_or_create(store, name, run, hash_tensors(weights / "weights.safetensors"))
+    _complete_curves(store, run_id, weights)
+    complete_previews(store.client, run_id, weights / "previews")
+    _log_scores(store, run_id, json.loads(metrics.read_text()))
+    known = store.client.get_run(run_id)
+    if known.data.tags.get(RECORDED) != content:
+        for folder, target in ((weights, "weights"), (samples, "samples")):
+            store.client.log_artifacts(run_id, str(folder), target)
+        store.client.log_artifact(run_id, str(metrics), "metrics")
+        store.client.set_tag(run_id, RECORDED, content)
+    if not (known.inputs and known.inputs.dataset_inputs):
+        store.client.log_inputs(run_id, [_dataset(run.data, weights)])
+    if known.info.status != "FINISHED":
+        store.client.set_terminated(run_id, "FINISHED")
+
+
+def _find_or_create(store: Store, name: str, run: Any, weights: str) -> str:
+    known = store.find(run=name, weights=weights)
+    if known:
+        return str(known[0].info.run_id)
+    tags = identity_tags(name, run, fingerprint(name, run)) | {WEIGHTS: weights, "genloop.origin": "restored"}
+    created = store.client.create_run(store.experiment, run_name=f"{name}-{weights[:7]}")
+    store.log(created.info.run_id, params=parameters(run), tags=[RunTag(key, value) for key, value in tags.items()])
+    return str(created.info.run_id)
+
+
+def _complete_curves(store: Store, run_id: str, weights: Path) -> None:
+    """Log the epochs that the live log did not bring through."""
+    known, now = store.logged_epochs(run_id), int(time.time() * 1000)
+    layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
+    points: list[Metric] = []
+    for losses in _rows(pd.read_csv(weights / "losses.csv")):
+        epoch = int(losses["epoch"])
+        if epoch not in known:
+            points += epoch_metrics(losses, _rows(layers[epoch]), now)
+    if points:
+        store.log(run_id, points)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _log_scores(store: Store, run_id: str, scores: dict[str, Any]) -> None:
+    """Log each score, unless that value stands there already, and the protocol as tags.
+
+    They have the step 0, as has everything that is no curve: so the UI compares them as bars, whatever the epochs.
+    """
+    protocol = scores.pop("protocol")
+    latest = store.client.get_run(run_id).data.metrics
+    now = int(time.time() * 1000)
+    points = [
+        Metric(f"score/{key}", value, now, 0) for key, value in scores.items() if latest.get(f"score/{key}") != value
+    ]
+    tags = [RunTag(f"protocol.{key}", str(value)) for key, value in protocol.items()]
+    rows = "\n".join(f"| {key} | {value:.4g} |" for key, value in scores.items())
+    store.log(run_id, points, tags=[*tags, RunTag("mlflow.note.content", f"| score | value |\n|---|---|\n{rows}")])
+
+
+def _dataset(data: str, weights: Path) -> DatasetInput:
+    """Return the training data as an MLflow dataset whose digest is DVC's hash of the prepared folder."""
+    schema = (weights / "schema.json").read_text()
+    source = {"uri": f"data/prepared/{data}"}
+    digest = _dvc_hash(f"data/prepared/{data}")
+    dataset = Dataset(name=data, digest=digest, source_type="local", source=json.dumps(source), profile=schema)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _dvc_hash(path: str) -> str:
+    """Return the hash that dvc.lock has for an output, or a word that says that DVC does not know it."""
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
+    hashes = (out["md5"] for stage in stages.values() for out in stage.get("outs", ()) if out["path"] == path)
+    return str(next(hashes, "not in dvc.lock"))

@@ -1,0 +1,93 @@
+"""Where MLflow's store is, and how runs are found in it: by content, never by an id kept elsewhere."""
+
+import logging
+import os
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any
+
+# Before MLflow is imported: no reports to anyone, no long waits for a server that is gone.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from genloop.config import Training
+from genloop.workspace import git, main_root
+
+for noisy in ("mlflow", "alembic"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)
+
+RUN, FINGERPRINT, WEIGHTS = "genloop.run", "genloop.fingerprint", "genloop.weights"
+MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
+LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
+
+
+class Store:
+    """The experiment of one data set in MLflow's store."""
+
+    def __init__(self, data: str) -> None:
+        """Connect to MLFLOW_TRACKING_URI, else to a database below the main checkout, made on first use."""
+        folder = main_root() / ".mlflow"
+        own = not os.environ.get("MLFLOW_TRACKING_URI")
+        if own:
+            folder.mkdir(exist_ok=True)
+        # Two processes that make the schema at once would break it.
+        with FileLock(folder / "first-use.lock") if own else nullcontext():
+            self.client = MlflowClient(f"sqlite:///{folder}/mlflow.db" if own else None)
+            name = f"genloop-{data}"
+            known = self.client.get_experiment_by_name(name)
+            # Without a location of its own, MLflow would keep artifacts below the folder of whoever came first.
+            location = (folder / "artifacts" / name).as_uri() if own else None
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on curves, not on chats
+            self.experiment = known.experiment_id if known else self.client.create_experiment(name, location, tags)
+
+    def find(self, **tags: str) -> list[Run]:
+        """Return the runs of this experiment that carry all these tags (``run``, ``fingerprint``, ``weights``)."""
+        names = {"run": RUN, "fingerprint": FINGERPRINT, "weights": WEIGHTS}
+        query = " and ".join(f"tags.`{names[key]}` = '{value}'" for key, value in tags.items())
+        return list(self.client.search_runs([self.experiment], query, max_results=10, order_by=["start_time ASC"]))
+
+    def log(
+        self, run_id: str, metrics: Iterable[Metric] = (), params: Iterable[Param] = (), tags: Iterable[RunTag] = ()
+    ) -> None:
+        """Log any number of metrics, parameters and tags, in as few calls as MLflow allows."""
+        points = list(metrics)
+        self.client.log_batch(run_id, points[:LARGEST_BATCH], list(params), list(tags))
+        for start in range(LARGEST_BATCH, len(points), LARGEST_BATCH):
+            self.client.log_batch(run_id, points[start : start + LARGEST_BATCH])
+
+    def logged_epochs(self, run_id: str) -> set[int]:
+        """Return the epochs whose curves are complete."""
+        return {point.step for point in self.client.get_metric_history(run_id, MARKER)}
+
+
+def identity_tags(name: str, run: Training, fingerprint: str) -> dict[str, str]:
+    """Return the tags that link a run to Git and DVC."""
+    tags = {RUN: name, FINGERPRINT: fingerprint, "genloop.data": run.data, "genloop.stage": f"train@{name}"}
+    commit = git("rev-parse", "HEAD")
+    if commit:
+        tags |= {"mlflow.source.git.commit": commit, "genloop.git": commit}
+        tags["genloop.git_changed"] = str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower()
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        tags["genloop.experiment"] = experiment
+    return tags | {"mlflow.source.name": f"dvc repro train@{name}", "mlflow.source.type": "LOCAL"}
+
+
+def parameters(run: Training) -> list[Param]:
+    """Return a run's resolved choices as MLflow parameters."""
+    return [Param(key, str(value)) for key, value in run.model_dump().items()]
+
+
+def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], timestamp: int) -> list[Metric]:
+    """Return one epoch's curves as metrics, the marker last; the step is the epoch, for both families."""
+    epoch = int(losses["epoch"])
+    values = {f"loss/{name}": value for name, value in losses.items() if name not in ("epoch", MARKER)}
+    for row in layers:
+        for statistic in ("mean", "deviation", "norm"):
+            values[f"weights/{row['layer']}/{row['part']}_{statistic}"] = row[statistic]
+    values[MARKER] = losses[MARKER]
+    return [Metric(name, float(value), timestamp, epoch) for name, value in values.items()]

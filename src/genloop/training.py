@@ -1,0 +1,110 @@
+"""Build, fit, resume and save a training of any family on any modality."""
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as lightning
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import save
+
+from genloop import plugins
+from genloop.batches import Batches
+from genloop.callbacks import Curves, KeyedNoise, Observer, Previews, Progress, SaveState
+from genloop.charts import draw_layers, draw_losses
+from genloop.config import Gan, Vae
+from genloop.errors import GenloopError
+from genloop.memory import check_memory
+from genloop.numerics import make_reproducible
+from genloop.outputs import replace_folder, write_json
+from genloop.randomness import keyed_seed
+from genloop.schedule import resolve_epochs
+
+
+def build(run: Gan | Vae, prepared: Path, steps: int) -> Any:
+    """Return the LightningModule of a run, its weights and biases drawn from the run's seed."""
+    schema = plugins.data(run.modality).read_schema(prepared)
+    torch.manual_seed(keyed_seed(run.seed, "weights"))
+    system = plugins.system(run.family)(run, schema, plugins.networks(run.modality), steps)
+    return system.to(memory_format=torch.channels_last)  # the faster order for convolutions; others keep theirs
+
+
+def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, observer: Observer) -> None:
+    """Train a run and write its weights, curves and previews to ``out``.
+
+    Args:
+        name: the run's name, for the progress bar.
+        run: its resolved choices.
+        prepared: the folder of prepared records.
+        out: the folder that is replaced as a whole at the end.
+        state: a folder for what is needed to go on after an interruption; removed at the end.
+        observer: follows along.
+
+    Raises:
+        GenloopError: another process trains the same, or the memory does not suffice.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(state.with_suffix(".lock"), timeout=0):
+            system, curves = _fit(name, run, prepared, state, observer)
+            _save(run, prepared, system, curves, state, out)
+            shutil.rmtree(state)
+    except Timeout:
+        raise GenloopError(f"{name}: another process is training exactly this; wait for it or stop it") from None
+
+
+def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Observer) -> tuple[Any, Curves]:
+    _quiet_lightning()
+    make_reproducible(run.threads)
+    records = plugins.data(run.modality).open_records(prepared, "train")
+    epochs = resolve_epochs(run.epochs, run.records_seen, len(records))
+    batches = Batches(records, run.batch, run.seed, epoch=lambda: trainer.current_epoch)
+    system = build(run, prepared, steps=epochs * len(batches))
+    check_memory(name, system, records.gather([0] * batches.batch))
+    curves = Curves(batches.batch, observer)
+    callbacks = [KeyedNoise(run.seed), curves, Previews(run, state / "previews", observer), Progress(run, name)]
+    trainer = lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        devices=1,
+        max_epochs=epochs,
+        deterministic=True,
+        callbacks=[*callbacks, SaveState(state / "state.ckpt")],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=state,
+    )
+    saved = state / "state.ckpt"
+    trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
+    return system, curves
+
+
+def _save(run: Gan | Vae, prepared: Path, system: Any, curves: Curves, state: Path, out: Path) -> None:
+    tensors = {
+        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        for name, network in system.sampled.items()
+        for key, tensor in network.state_dict().items()
+    }
+    losses, layers = pd.DataFrame(curves.losses), pd.DataFrame(curves.layers)
+    with replace_folder(out) as folder:
+        (folder / "weights.safetensors").write_bytes(save(tensors))
+        write_json(folder / "run.json", run.model_dump())
+        shutil.copy(prepared / "schema.json", folder / "schema.json")
+        losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")
+        layers.to_csv(folder / "layers.csv", index=False, lineterminator="\n")
+        draw_losses(losses, folder / "losses.png")
+        draw_layers(layers, folder / "layers.png")
+        shutil.copytree(state / "previews", folder / "previews")
+
+
+def _quiet_lightning() -> None:
+    """Silence Lightning's advertisements and the warnings that are not about this training."""
+    for logger in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
