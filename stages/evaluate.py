@@ -1,0 +1,18 @@
+"""data/samples, data/weights and data/reference -> data/metrics/<run>.json: scores and their protocol."""
+
+from pathlib import Path
+
+from genloop.command import run_stage
+from genloop.config import Evaluate
+from genloop.evaluation import evaluate as evaluate_run
+from genloop.outputs import read_choices, write_json
+
+
+def evaluate(run: str) -> None:
+    """Score a run."""
+    choices = read_choices(Path(f"data/config/{run}/evaluate.json"), Evaluate)
+    write_json(Path(f"data/metrics/{run}.json"), evaluate_run(run, choices, Path("data")))
+
+
+if __name__ == "__main__":
+    run_stage(evaluate, "run")

@@ -1,0 +1,17 @@
+"""data/metrics -> data/summary.md: a table of all runs, where their pictures are, and how to compare them."""
+
+from pathlib import Path
+
+from genloop.command import run_stage
+from genloop.summary import summarize as summarize_runs
+
+
+def summarize() -> None:
+    """Write the table and show it."""
+    text = summarize_runs(Path("data"))
+    Path("data/summary.md").write_text(text)
+    print(f"\n{text}")
+
+
+if __name__ == "__main__":
+    run_stage(summarize)
