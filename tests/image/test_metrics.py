@@ -1,0 +1,101 @@
+"""Scores against closed forms, and against other people's implementations where their figures are at hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genloop.image import metrics
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+CASES = {
+    "real_vs_fake": ("real", "fake"),
+    "real_vs_collapsed": ("real", "collapsed"),
+    "real_vs_real": ("real", "real"),
+    "few": ("real_few", "fake_few"),
+    "two_d": ("real_2d", "fake_2d"),
+}
+needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="figures of other implementations are not at hand")
+
+
+@pytest.fixture(scope="module")
+def features() -> dict[str, np.ndarray]:
+    return dict(np.load(REFERENCE / "features.npz"))
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, dict[str, dict[str, object]]]:
+    return dict(json.loads((REFERENCE / "features_expected.json").read_text()))
+
+
+def pair(case: str, features: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    if case == "halves":
+        return features["real"][:250], features["real"][250:]
+    real, fake = CASES[case]
+    return features[real], features[fake]
+
+
+@needs_reference
+@pytest.mark.parametrize("case", [*CASES, "halves"])
+def test_parity_of_distances(case: str, features: dict, expected: dict) -> None:
+    real, fake = pair(case, features)
+    for value in expected[case]["frechet_distance"].values():
+        assert metrics.frechet_distance(real, fake) == pytest.approx(value, rel=1e-6, abs=1e-8)
+    for value in expected[case]["kid_poly3_unbiased_full_set"].values():
+        assert metrics.kernel_distance(real, fake) == pytest.approx(value, rel=1e-6, abs=1e-8)
+
+
+@needs_reference
+@pytest.mark.parametrize("case", [*CASES, "halves"])
+def test_parity_of_manifolds(case: str, features: dict, expected: dict) -> None:
+    real, fake = pair(case, features)
+    compared = 0
+    for name, packages in expected[case].items():
+        if name.startswith("prdc_k"):
+            scores = metrics.manifold_scores(real, fake, k=int(name.removeprefix("prdc_k")))._asdict()
+            for figures in packages.values():
+                for metric in scores.keys() & figures.keys():
+                    assert scores[metric] == pytest.approx(figures[metric], rel=1e-6)
+                    compared += 1
+    assert compared
+
+
+def test_frechet_distance_of_normal_samples_is_that_of_their_distributions() -> None:
+    generator = np.random.default_rng(0)
+    real = generator.normal(0, 1, (200_000, 2))
+    fake = generator.normal([3, 0], [1, 2], (200_000, 2))
+    assert metrics.frechet_distance(real, fake) == pytest.approx(9 + (2 - 1) ** 2, rel=0.01)
+
+
+def test_kernel_distance_is_unbiased() -> None:
+    """Over many pairs of samples of one distribution it is zero on average, so some values are negative."""
+    generator = np.random.default_rng(0)
+    values = [metrics.kernel_distance(*generator.normal(size=(2, 30, 4))) for _ in range(400)]
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
+    assert min(values) < 0
+
+
+def test_kernel_distance_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fake = np.random.default_rng(0).normal(size=(2, 50, 3))
+    whole = metrics.kernel_distance(real, fake), metrics.manifold_scores(real, fake)
+    monkeypatch.setattr(metrics, "BLOCK", 7)
+    assert metrics.kernel_distance(real, fake) == pytest.approx(whole[0], rel=1e-12)
+    assert metrics.manifold_scores(real, fake) == whole[1]
+
+
+def test_duplicates_contain_each_other() -> None:
+    """Where two published implementations disagree (1.0 against 0.014), a set against itself scores 1."""
+    repeated = np.repeat(np.random.default_rng(0).normal(size=(5, 8)), 100, axis=0)
+    assert metrics.manifold_scores(repeated, repeated)[:2] == (1.0, 1.0)
+    assert metrics.manifold_scores(repeated, repeated).coverage == 1.0
+
+
+def test_a_collapsed_generator_has_precision_without_recall() -> None:
+    generator = np.random.default_rng(0)
+    real = generator.normal(size=(300, 4))
+    collapsed = real[:1] + generator.normal(scale=1e-3, size=(300, 4))
+    scores = metrics.manifold_scores(real, collapsed)
+    assert scores.precision == 1.0
+    assert scores.recall < 0.05
+    assert scores.coverage < 0.1

@@ -1,0 +1,104 @@
+"""Hashes and keyed randomness: equal content gives equal values, on every machine."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from genloop.batches import Batches
+from genloop.config import Gan
+from genloop.errors import GenloopError
+from genloop.identity import fingerprint, hash_files, hash_tensors
+from genloop.image.data import PictureRecords
+from genloop.image.split import stratified_split
+from genloop.outputs import replace_folder
+from genloop.randomness import keyed_generator, keyed_seed
+from genloop.schedule import linear_decay, resolve_epochs
+
+
+def test_keyed_seeds_are_the_same_everywhere() -> None:
+    assert keyed_seed(0, "weights") == 133441691874178746
+    assert keyed_seed(0, "step", 3, 14) != keyed_seed(0, "step", 31, 4)
+    assert (
+        keyed_generator(5, "split", 0).permutation(6).tolist() == keyed_generator(5, "split", 0).permutation(6).tolist()
+    )
+
+
+def test_the_hash_of_tensors_is_over_content_not_over_the_file(tmp_path: Path) -> None:
+    tensors = {"a": torch.arange(3.0), "b": torch.ones(2, dtype=torch.int64)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    save_file(dict(reversed(tensors.items())), tmp_path / "y.safetensors", metadata={"made": "today"})
+    same = hash_tensors(tmp_path / "x.safetensors")
+    assert hash_tensors(tmp_path / "y.safetensors") == same
+    for changed in ({"a": torch.arange(3.0) + 1}, {"a": torch.arange(3.0).double()}, {"a": torch.arange(3.0)[None]}):
+        save_file(tensors | changed, tmp_path / "z.safetensors")
+        assert hash_tensors(tmp_path / "z.safetensors") != same
+
+
+def test_the_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("1")
+    before = hash_files([tmp_path / "a"])
+    assert hash_files([tmp_path / "a"]) == before
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
+    assert hash_files([tmp_path / "a"]) != before
+
+
+def test_a_fingerprint_needs_all_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {do: {deps: ['${key}.json', 'data/${item.data}']}}}")
+    run = Gan(data="d", modality="image", family="gan")
+    with pytest.raises(GenloopError, match=r"r\.json: missing"):
+        fingerprint("r", run)
+    (tmp_path / "data" / "d").mkdir(parents=True)
+    (tmp_path / "r.json").write_text("{}")
+    before = fingerprint("r", run)
+    (tmp_path / "data" / "d" / "x").write_text("new data")
+    assert fingerprint("r", run) != before
+
+
+def test_batches_hold_each_record_once_and_in_an_order_of_their_epoch() -> None:
+    pictures = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+    epoch = 0
+    batches = Batches(PictureRecords(pictures), batch=6, seed=0, epoch=lambda: epoch)
+    first = torch.cat(list(batches)).flatten().tolist()
+    assert len(batches) == 3
+    assert len(set(first)) == 18
+    assert torch.cat(list(batches)).flatten().tolist() == first
+    epoch = 1
+    assert torch.cat(list(batches)).flatten().tolist() != first
+
+
+def test_a_batch_is_never_larger_than_the_data() -> None:
+    batches = Batches(PictureRecords(np.zeros((3, 1, 1, 1), np.uint8)), batch=64, seed=0, epoch=lambda: 0)
+    assert [len(batch) for batch in batches] == [3]
+
+
+def test_the_split_takes_its_share_of_each_class_and_no_record_twice() -> None:
+    labels = np.array([0] * 50 + [1] * 10 + [2] * 2)
+    train, test = stratified_split(labels, len(labels), 0.2, seed=0)
+    assert np.bincount(labels[test]).tolist() == [10, 2, 1]
+    assert sorted([*train, *test]) == list(range(62))
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    with replace_folder(tmp_path / "x") as folder:
+        (folder / "a").write_text("1")
+    with pytest.raises(FileNotFoundError), replace_folder(tmp_path / "x") as folder:  # noqa: PT012 (what fails is the point)
+        (folder / "b").write_text("2")
+        (folder / "missing").read_text()
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_schedules() -> None:
+    factor = linear_decay(11, 0.05)
+    assert [factor(0), factor(10), factor(99)] == pytest.approx([1.0, 0.05, 0.05])
+    assert factor(5) == pytest.approx(0.525)
+    assert [resolve_epochs(7, 10, 10), resolve_epochs(None, 600_000, 60_000), resolve_epochs(None, 600_000, 2)] == [
+        7,
+        10,
+        1000,
+    ]

@@ -1,0 +1,138 @@
+"""The pipeline as people use it: what runs, what does not, and that its dependencies are the truth."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, Project
+
+# Imported files that are no dependency, because they cannot change what a stage writes.
+STARTS_AND_FAILS = {"src/genloop/command.py", "src/genloop/errors.py"}
+ACTS_THROUGH_RESOLVED_FILES = {"src/genloop/config.py"}  # configure depends on it
+FOLLOWS = {  # test_tracking.py: outputs are the same with a server that is not there
+    "src/genloop/tracking/live.py",
+    "src/genloop/tracking/pictures.py",
+    "src/genloop/tracking/store.py",
+    "src/genloop/identity.py",
+    "src/genloop/workspace.py",
+}
+STAGES = ("configure", "prepare", "reference", "train", "sample", "evaluate", "record", "summarize")
+
+
+def stale(project: Project) -> set[str]:
+    return set(json.loads(project.dvc("status", "--json").stdout))
+
+
+def instances(stage: str) -> list[str]:
+    keys = {"prepare": ["tiny"], "reference": ["tiny"]}.get(stage, ["tiny_gan", "tiny_vae"])
+    return [stage] if stage in ("configure", "summarize") else [f"{stage}@{key}" for key in keys]
+
+
+def imported(project: Project, instance: str) -> set[str]:
+    """The files of the project that an instance really imported, without those that cannot change its outputs."""
+    files = set((project.folder.parent / "imports" / instance).read_text().split())
+    exempt = {name for name in files if name.endswith("__init__.py")} | STARTS_AND_FAILS
+    if instance != "configure":
+        exempt |= ACTS_THROUGH_RESOLVED_FILES
+    if instance.startswith("train@"):
+        exempt |= FOLLOWS
+    return files - exempt
+
+
+def declared(project: Project, instance: str) -> set[str]:
+    lock = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"][instance]
+    return {dependency["path"] for dependency in lock["deps"] if dependency["path"].endswith(".py")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dependencies_are_the_imports(finished: Project, stage: str) -> None:
+    for instance in instances(stage):
+        assert imported(finished, instance) <= declared(finished, instance), (
+            f"{instance} imports what it does not declare"
+        )
+    needed = set().union(*(imported(finished, instance) for instance in instances(stage)))
+    unused = set().union(*(declared(finished, instance) for instance in instances(stage))) - needed
+    assert not unused, f"{stage} declares what no instance imports"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("__init__.py")))
+def test_init_files_hold_nothing_but_a_docstring(path: Path) -> None:
+    assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+
+
+def test_lock_file_is_in_step_with_the_sources() -> None:
+    """The committed dvc.lock says what this commit gives, so it must know this commit's code and choices."""
+    import hashlib
+
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    for name, stage in lock.items():
+        for dependency in stage["deps"]:
+            path = ROOT / dependency["path"]
+            if path.suffix == ".py":
+                assert path.exists(), f"{name}: {path} is gone; run 'dvc repro' and commit dvc.lock"
+                found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+                assert found == dependency["md5"], f"{name}: {path} has changed; run 'dvc repro' and commit dvc.lock"
+
+
+def test_second_repro_runs_nothing(finished: Project) -> None:
+    assert "Running stage" not in finished.dvc("repro").stdout
+
+
+def test_forced_repro_gives_the_same_bytes(project: Project) -> None:
+    before = project.bytes_of("data/weights", "data/samples", "data/metrics", "data/prepared", "data/reference")
+    lock = (project.folder / "dvc.lock").read_bytes()
+    project.dvc("repro", "--force")
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+    assert project.bytes_of("data/weights", "data/samples", "data/metrics", "data/prepared", "data/reference") == before
+
+
+GAN_STAGES = {"train@tiny_gan"}
+EDITS = {
+    "a comment in params.yaml": ("params.yaml", "data:\n", "# a comment\ndata:\n", set()),
+    "one run's seed": ("params.yaml", "family: gan, epochs: 3", "family: gan, epochs: 3, seed: 7", GAN_STAGES),
+    "one run's sampling seed": ("params.yaml", "count: 50}}\n  tiny_vae", "count: 50, seed: 7}}\n  tiny_vae", {"sample@tiny_gan"}),
+    "the split's seed": ("params.yaml", "modality: image, reference", "modality: image, seed: 7, reference", {"prepare@tiny"}),
+    "the protocol": ("params.yaml", "epochs: 1}}", "epochs: 1, seed: 3}}", {"reference@tiny"}),
+    "a comment in config.py": ("src/genloop/config.py", "Name = ", "# a comment\nName = ", set()),
+    "a default of the GAN": ("src/genloop/config.py", "= 0.999", "= 0.99", GAN_STAGES),
+    "a default that runs override": ("src/genloop/config.py", "width: Count = 16", "width: Count = 8", set()),
+    "how samples are drawn": ("src/genloop/sampling.py", "BLOCK = 256", "BLOCK = 128", {f"{s}@{r}" for s in ("sample", "evaluate") for r in ("tiny_gan", "tiny_vae")}),
+    "how a GAN trains": ("src/genloop/gan.py", "BETAS = (0.5", "BETAS = (0.4", GAN_STAGES),
+    "the command line": ("src/genloop/command.py", "DEBUG = ", "# a comment\nDEBUG = ", set()),
+    "MLflow's live log": ("src/genloop/tracking/live.py", "PATIENCE = 5.0", "PATIENCE = 6.0", set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_just_what_uses_it(project: Project, name: str) -> None:
+    path, old, new, expected = EDITS[name]
+    project.edit(path, old, new)
+    project.dvc("repro", "configure")
+    assert stale(project) == expected | ({"record@tiny_gan", "record@tiny_vae"} if "store" in path else set())
+
+
+def test_a_new_run_touches_no_other(project: Project) -> None:
+    with (project.folder / "params.yaml").open("a") as params:
+        params.write("  third: {data: tiny, modality: image, family: vae, epochs: 2, width: 4, sample: {count: 50}}\n")
+    project.dvc("repro", "configure")
+    assert stale(project) == {f"{stage}@third" for stage in ("train", "sample", "evaluate", "record")} | {"summarize"}
+
+
+def test_the_short_entry_is_complete(tmp_path: Path) -> None:
+    """The contract of the README: two lines for the data and a run, everything else has a default."""
+    from genloop.resolve import read_params, write_resolved
+
+    (tmp_path / "raw" / "mine").mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text(
+        "data: {mine: {modality: image}}\nruns: {mine_gan: {data: mine, modality: image, family: gan}}\n"
+    )
+    write_resolved(read_params(tmp_path / "params.yaml", tmp_path / "raw"), tmp_path / "config")
+    assert json.loads((tmp_path / "config/mine_gan/train.json").read_text())["family"] == "gan"
+
+
+def test_stages_are_short() -> None:
+    for path in (ROOT / "stages").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 40, f"{path.name} has more than 40 lines"

@@ -1,0 +1,133 @@
+"""MLflow shows what DVC holds: live, after a lost database, after forced and failed runs, from temporary workspaces."""
+
+import json
+import shutil
+import sys
+from typing import Any
+
+from tests.conftest import Project
+
+LIST = """
+import json, sys
+from genloop.tracking.store import MARKER, Store
+store = Store("tiny")
+found = {}
+for run in store.client.search_runs([store.experiment]):
+    run_id = run.info.run_id
+    def files(folder=""):
+        for entry in store.client.list_artifacts(run_id, folder):
+            yield from files(entry.path) if entry.is_dir else [entry.path]
+    found.setdefault(run.data.tags["genloop.run"], []).append({
+        "id": run_id, "status": run.info.status, "name": run.info.run_name,
+        "tags": run.data.tags, "params": run.data.params, "metrics": run.data.metrics, "files": sorted(files()),
+        "points": {key: len(store.client.get_metric_history(run_id, key)) for key in run.data.metrics},
+        "data": [entry.dataset.digest for entry in run.inputs.dataset_inputs],
+    })
+print(json.dumps(found))
+"""
+
+
+def mlflow_runs(project: Project) -> dict[str, list[dict[str, Any]]]:
+    return dict(json.loads(project.run(sys.executable, "-c", LIST).stdout))
+
+
+def shown(run: dict[str, Any]) -> dict[str, Any]:
+    """What a person sees of a run, without what may differ when it is restored."""
+    files = [name for name in run["files"] if not name.startswith("images/")]
+    images = sorted(name.split("timestamp")[0] for name in run["files"] if name.startswith("images/"))
+    return {key: run[key] for key in ("name", "status", "params", "metrics", "points", "data")} | {
+        "files": files,
+        "images": images,
+    }
+
+
+def test_every_run_is_shown_whole(finished: Project) -> None:
+    runs = mlflow_runs(finished)
+    assert set(runs) == {"tiny_gan", "tiny_vae"}
+    for name, (run,) in runs.items():
+        receipt = json.loads((finished.folder / f"data/receipts/{name}.json").read_text())
+        assert run["status"] == "FINISHED"
+        assert run["name"] == f"{name}-{receipt['weights'][:7]}"
+        assert run["tags"]["genloop.weights"] == receipt["weights"]
+        assert run["tags"]["genloop.stage"] == f"train@{name}"
+        assert len(run["tags"]["mlflow.source.git.commit"]) == 40
+        assert run["params"]["epochs"] == "3"
+        assert run["params"]["lr_final"] == "0.05"  # defaults too
+        assert run["data"][0].endswith(".dir")  # DVC's hash of the prepared pictures
+        assert {"weights/weights.safetensors", "weights/layers.png", "samples/grid.png", f"metrics/{name}.json"} <= set(
+            run["files"]
+        )
+        assert sum("previews" in file and file.endswith(".png") and "images" in file for file in run["files"]) == 4
+        assert run["points"]["records_seen"] == 3
+        curves = {key: count for key, count in run["points"].items() if key.startswith(("loss/", "weights/"))}
+        assert set(curves.values()) == {3}
+        assert any(key.endswith("bias_gradient_norm") for key in curves)
+        scores = json.loads((finished.folder / f"data/metrics/{name}.json").read_text())
+        assert run["metrics"]["score/frechet"] == scores["frechet"]
+        assert run["metrics"]["score/frechet_marginals"] == scores["frechet_marginals"]
+    gan, vae = (
+        {key for key in runs[name][0]["metrics"] if key.startswith("score/")} for name in ("tiny_gan", "tiny_vae")
+    )
+    assert vae - gan == {f"score/{name}" for name in ("elbo", "rate", "distortion", "bits_per_dimension")}
+    assert gan < vae
+
+
+def test_a_lost_database_is_rebuilt_and_rebuilding_twice_changes_nothing(project: Project) -> None:
+    before = {name: shown(run) for name, (run,) in mlflow_runs(project).items()}
+    shutil.rmtree(project.folder / ".mlflow")
+    project.run(sys.executable, "-m", "genloop", "sync")
+    restored = mlflow_runs(project)
+    assert {name: shown(run) for name, (run,) in restored.items()} == before
+    project.run(sys.executable, "-m", "genloop", "sync")
+    assert mlflow_runs(project) == restored
+
+
+def test_sync_refuses_unknown_runs(project: Project) -> None:
+    done = project.run(sys.executable, "-m", "genloop", "sync", "nobody", succeeds=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "genloop: nobody: no such run; params.yaml has tiny_gan, tiny_vae"
+
+
+def test_training_again_with_the_same_result_adds_no_run(project: Project) -> None:
+    before = mlflow_runs(project)
+    project.dvc("repro", "--force", "--single-item", "train@tiny_gan")
+    project.edit("src/genloop/gan.py", "BETAS = ", "# a comment\nBETAS = ")
+    project.dvc("repro")
+    after = mlflow_runs(project)
+    assert {name: [shown(run) for run in runs] for name, runs in after.items()} == {
+        name: [shown(run) for run in runs] for name, runs in before.items()
+    }
+
+
+def test_a_server_that_is_not_there_neither_stops_nor_changes_the_training(project: Project) -> None:
+    before = project.bytes_of("data/weights")
+    away = "http://127.0.0.1:9"
+    done = project.dvc("repro", "--force", "--single-item", "train@tiny_gan", MLFLOW_TRACKING_URI=away)
+    assert "MLflow does not take the live log" in done.stderr
+    assert project.bytes_of("data/weights") == before
+    (project.folder / "data/receipts/tiny_gan.json").unlink()
+    refused = project.dvc("repro", "record@tiny_gan", succeeds=False, MLFLOW_TRACKING_URI=away)
+    assert refused.returncode != 0
+    assert "tiny_gan: MLflow does not take the record" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    project.dvc("repro")
+    assert (project.folder / "data/receipts/tiny_gan.json").exists()
+
+
+def test_a_temporary_workspace_records_into_the_same_store(project: Project) -> None:
+    project.dvc("exp", "run", "--temp", "-S", "runs.tiny_gan.epochs=2")
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    runs = mlflow_runs(project)
+    assert sorted(run["params"]["epochs"] for run in runs["tiny_gan"]) == ["2", "3"]
+    experiment = next(run for run in runs["tiny_gan"] if run["params"]["epochs"] == "2")
+    assert experiment["tags"]["genloop.experiment"]
+    assert experiment["metrics"]["score/frechet"]
+    assert len(runs["tiny_vae"]) == 1
+
+
+def test_the_store_lies_in_the_main_checkout_also_from_a_worktree(project: Project) -> None:
+    project.run("git", "worktree", "add", "-q", "../worktree")
+    root = Project(project.folder.parent / "worktree").run(
+        sys.executable, "-c", "import stages; from genloop.workspace import main_root; print(main_root())"
+    )
+    assert root.stdout.strip() == str(project.folder.resolve())

@@ -1,0 +1,189 @@
+"""Training: the contract of every modality and family, the same bytes every time, and after an interruption."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+from genloop import callbacks, plugins
+from genloop.callbacks import Row, layer_statistics, preview_epochs
+from genloop.config import Gan, GanEvaluate, Prepare, Reference, Sample, Vae, VaeEvaluate
+from genloop.errors import GenloopError
+from genloop.evaluation import evaluate
+from genloop.memory import training_bytes
+from genloop.sampling import sample
+from genloop.training import build, train
+from tests.conftest import tiny_pictures
+
+COMMON: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
+RUNS: dict[str, Gan | Vae] = {
+    "gan": Gan(family="gan", **COMMON),
+    "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm=False, **COMMON),
+    "gan_hinge": Gan(family="gan", loss="hinge", **COMMON),
+    "vae": Vae(family="vae", **COMMON),
+    "vae_standard": Vae(family="vae", prior="standard", **COMMON),
+}
+
+
+class Interrupted(Exception):
+    """Stands for whatever ends a training."""
+
+
+class Watch:
+    """An observer that notes what it sees and may end the training after an epoch."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.epochs: list[int] = []
+        self.previews: list[int] = []
+        self.stop_after = stop_after
+
+    def epoch(self, losses: Row, layers: list[Row]) -> None:
+        self.epochs.append(int(losses["epoch"]))
+        if losses["epoch"] == self.stop_after:
+            raise Interrupted
+
+    def preview(self, epoch: int, path: Path) -> None:
+        assert path.exists()
+        self.previews.append(epoch)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with tiny prepared pictures and their reference."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "raw").mkdir()
+    images, labels = tiny_pictures()
+    np.savez(folder / "raw" / "tiny.npz", images=images, labels=labels)
+    plugins.raw("image").prepare(folder / "raw", Prepare(modality="image"), folder / "prepared" / "tiny")
+    choices = Reference(modality="image", count=50, epochs=5)
+    plugins.scores("image").build_reference(folder / "prepared" / "tiny", choices, folder / "reference" / "tiny")
+    return folder
+
+
+def fit(name: str, data: Path, folder: Path, watch: Watch | None = None) -> dict[str, bytes]:
+    out = folder / "weights" / name
+    train(name, RUNS[name], data / "prepared" / "tiny", out, folder / "state", watch or Watch())
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_path: Path) -> None:
+    watch = Watch()
+    files = fit(name, data, tmp_path, watch)
+    assert watch.epochs == [1, 2, 3, 4]
+    assert watch.previews == [0, 1, 2, 3, 4]
+    assert {
+        "weights.safetensors",
+        "run.json",
+        "schema.json",
+        "losses.csv",
+        "layers.csv",
+        "losses.png",
+        "layers.png",
+    } <= set(files)
+    assert not (tmp_path / "state").exists()
+    for kind in ("prepared", "reference"):
+        (tmp_path / kind).symlink_to(data / kind)
+    sample(tmp_path / "weights" / name, Sample(count=50), tmp_path / "samples" / name)
+    choices = VaeEvaluate(draws=2) if name.startswith("vae") else GanEvaluate()
+    scores = evaluate(name, choices, tmp_path)
+    assert all(np.isfinite(value) for key, value in scores.items() if key != "protocol")
+    assert scores["frechet_real"] < scores["frechet_marginals"]
+    assert scores["protocol"]["count"] == 50
+    assert ("elbo" in scores) == name.startswith("vae")
+
+
+@pytest.mark.parametrize("name", ["gan", "vae"])
+def test_equal_seeds_give_equal_bytes_and_others_do_not(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fit(name, data, tmp_path / "a")
+    torch.manual_seed(12345)  # what happened before does not matter
+    assert fit(name, data, tmp_path / "b") == first
+    monkeypatch.setitem(RUNS, name, RUNS[name].model_copy(update={"seed": 1}))
+    other = fit(name, data, tmp_path / "c")
+    assert other["weights.safetensors"] != first["weights.safetensors"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_interrupted_training_ends_with_the_same_bytes(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit(name, data, tmp_path / "whole")
+    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STATES", 0.0)
+    watch = Watch(stop_after=3)
+    with pytest.raises(Interrupted):
+        fit(name, data, tmp_path / "parts", watch)
+    assert (tmp_path / "parts" / "state" / "state.ckpt").exists()
+    resumed = Watch()
+    assert fit(name, data, tmp_path / "parts", resumed) == whole
+    assert resumed.epochs == [3, 4]  # the state is that of the last whole epoch
+
+
+def test_weights_and_biases_improve(data: Path, tmp_path: Path) -> None:
+    fit("vae", data, tmp_path)
+    losses = pd.read_csv(tmp_path / "weights/vae/losses.csv")
+    assert losses["elbo"].is_monotonic_increasing
+    assert losses["records_seen"].tolist() == [64, 128, 192, 256]
+    np.testing.assert_allclose(-losses["elbo"], losses["rate"] + losses["distortion"], rtol=1e-5)
+
+
+def test_a_second_process_on_the_same_training_is_refused(data: Path, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    with (
+        FileLock(tmp_path / "state.lock"),
+        pytest.raises(GenloopError, match="another process is training exactly this"),
+    ):
+        fit("gan", data, tmp_path)
+
+
+def test_too_little_memory_is_foreseen(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000})())
+    with pytest.raises(
+        GenloopError, match=r"runs\.gan: training needs about .* lower batch \(now 16\) or width \(now 4\)"
+    ):
+        fit("gan", data, tmp_path)
+    assert not (tmp_path / "weights").exists()
+
+
+def test_the_memory_forecast_grows_with_batch_and_width(data: Path) -> None:
+    def forecast(width: int, batch: int) -> int:
+        system = build(RUNS["vae"].model_copy(update={"width": width}), data / "prepared" / "tiny", steps=1)
+        return training_bytes(system, torch.zeros(batch, 1, 8, 8))
+
+    assert forecast(4, 16) < forecast(4, 64) < forecast(16, 64)
+
+
+def test_layer_statistics_are_those_of_each_weight_and_bias() -> None:
+    first = torch.nn.Linear(2, 3)
+    system = torch.nn.Sequential(first, torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    system(torch.ones(1, 2)).sum().backward()
+    rows = {(row["layer"], row["part"]): row for row in layer_statistics(system)}
+    assert set(rows) == {
+        (layer, part) for layer in ("0", "2") for part in ("weight", "weight_gradient", "bias", "bias_gradient")
+    }
+    weight = first.weight.detach().numpy()
+    expected = {"mean": weight.mean(), "deviation": weight.std(), "norm": np.linalg.norm(weight)}
+    assert {name: rows["0", "weight"][name] for name in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_previews_are_spread_over_the_training() -> None:
+    assert preview_epochs(100, 5) == {0, 25, 50, 75, 100}
+    assert preview_epochs(100, 1) == {100}
+    assert preview_epochs(2, 10) == {0, 1, 2}
+
+
+def test_the_first_samples_are_the_same_whatever_the_count(data: Path, tmp_path: Path) -> None:
+    fit("vae", data, tmp_path)
+    for count in (3, 300):
+        sample(tmp_path / "weights/vae", Sample(count=count), tmp_path / str(count))
+    few, many = (np.load(tmp_path / count / "samples.npz")["images"] for count in ("3", "300"))
+    assert (few == many[:3]).all()
+    assert len(many) == 300
+    assert json.loads((tmp_path / "3/manifest.json").read_text())["count"] == 3
