@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -73,18 +73,11 @@ class Live:
 
             store = Store(self.run.data)
             run_id = self._open(store)
-            while (work := self._next()) is not None:
+            while (work := self._work.get()) is not None:
                 work(store, run_id)
                 self._progress = time.monotonic()
         except Exception as error:  # whatever a server or a disk comes up with, training goes on
             self._give_up(" ".join(str(error).split())[:200] or type(error).__name__)
-
-    def _next(self) -> Work | None:
-        while True:
-            try:
-                return self._work.get(timeout=1.0)
-            except Empty:
-                self._progress = time.monotonic()
 
     def _give_up(self, reason: str) -> None:
         if not self._broken.is_set():
@@ -96,10 +89,8 @@ class Live:
 
     def _open(self, store: "Store") -> str:
         """Go on in the run with this fingerprint, interrupted or finished, or begin one."""
-        from mlflow.entities import RunTag
-
         from genloop.tracking.pictures import logged_previews
-        from genloop.tracking.store import identity_tags, parameters
+        from genloop.tracking.store import identity_tags
 
         known = store.find(run=self.name, fingerprint=self.fingerprint)
         if known:
@@ -109,10 +100,7 @@ class Live:
             if known[-1].info.status != "FINISHED":
                 store.client.update_run(run_id, status="RUNNING")
             return run_id
-        tags = identity_tags(self.name, self.run, self.fingerprint)
-        run_id = str(store.client.create_run(store.experiment, run_name=self.name).info.run_id)
-        store.log(run_id, params=parameters(self.run), tags=[RunTag(key, value) for key, value in tags.items()])
-        return run_id
+        return store.begin(self.name, self.run, identity_tags(self.name, self.run, self.fingerprint))
 
     def _send_epoch(
         self, store: "Store", run_id: str, losses: dict[str, Any], layers: list[dict[str, Any]], now: int

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from genloop.config import Train
@@ -15,7 +15,7 @@ from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_tensors
 from genloop.outputs import read_choices
 from genloop.tracking.pictures import complete_previews
-from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags, parameters
+from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
 
@@ -32,30 +32,34 @@ def record(name: str, data: Path) -> dict[str, str]:
     for path in (weights / "weights.safetensors", samples / "manifest.json", metrics):
         if not path.exists():
             raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
-    content = hash_files([weights, samples, metrics])
+    receipt = {
+        "run": name,
+        "weights": hash_tensors(weights / "weights.safetensors"),
+        "content": hash_files([weights, samples, metrics]),
+    }
     try:
-        _record(name, weights, samples, metrics, content)
+        _record(receipt, weights, samples, metrics)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise GenloopError(
             f"{name}: MLflow does not take the record ({reason}); run 'dvc repro' again later"
         ) from error
-    return {"run": name, "weights": hash_tensors(weights / "weights.safetensors"), "content": content}
+    return receipt
 
 
-def _record(name: str, weights: Path, samples: Path, metrics: Path, content: str) -> None:
+def _record(receipt: dict[str, str], weights: Path, samples: Path, metrics: Path) -> None:
     run = read_choices(weights / "run.json", Train)
     store = Store(run.data)
-    run_id = _find_or_create(store, name, run, hash_tensors(weights / "weights.safetensors"))
+    run_id = _find_or_create(store, receipt["run"], run, receipt["weights"])
+    known = store.client.get_run(run_id)
     _complete_curves(store, run_id, weights)
     complete_previews(store.client, run_id, weights / "previews")
-    _log_scores(store, run_id, json.loads(metrics.read_text()))
-    known = store.client.get_run(run_id)
-    if known.data.tags.get(RECORDED) != content:
+    _log_scores(store, known, json.loads(metrics.read_text()))
+    if known.data.tags.get(RECORDED) != receipt["content"]:
         for folder, target in ((weights, "weights"), (samples, "samples")):
             store.client.log_artifacts(run_id, str(folder), target)
         store.client.log_artifact(run_id, str(metrics), "metrics")
-        store.client.set_tag(run_id, RECORDED, content)
+        store.client.set_tag(run_id, RECORDED, receipt["content"])
     if not (known.inputs and known.inputs.dataset_inputs):
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
@@ -67,9 +71,7 @@ def _find_or_create(store: Store, name: str, run: Any, weights: str) -> str:
     if known:
         return str(known[0].info.run_id)
     tags = identity_tags(name, run, fingerprint(name, run)) | {WEIGHTS: weights, "genloop.origin": "restored"}
-    created = store.client.create_run(store.experiment, run_name=f"{name}-{weights[:7]}")
-    store.log(created.info.run_id, params=parameters(run), tags=[RunTag(key, value) for key, value in tags.items()])
-    return str(created.info.run_id)
+    return store.begin(f"{name}-{weights[:7]}", run, tags)
 
 
 def _complete_curves(store: Store, run_id: str, weights: Path) -> None:
@@ -89,20 +91,22 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _log_scores(store: Store, run_id: str, scores: dict[str, Any]) -> None:
+def _log_scores(store: Store, known: Run, scores: dict[str, Any]) -> None:
     """Log each score, unless that value stands there already, and the protocol as tags.
 
     They have the step 0, as has everything that is no curve: so the UI compares them as bars, whatever the epochs.
     """
     protocol = scores.pop("protocol")
-    latest = store.client.get_run(run_id).data.metrics
+    latest = known.data.metrics
     now = int(time.time() * 1000)
     points = [
         Metric(f"score/{key}", value, now, 0) for key, value in scores.items() if latest.get(f"score/{key}") != value
     ]
     tags = [RunTag(f"protocol.{key}", str(value)) for key, value in protocol.items()]
     rows = "\n".join(f"| {key} | {value:.4g} |" for key, value in scores.items())
-    store.log(run_id, points, tags=[*tags, RunTag("mlflow.note.content", f"| score | value |\n|---|---|\n{rows}")])
+    store.log(
+        known.info.run_id, points, tags=[*tags, RunTag("mlflow.note.content", f"| score | value |\n|---|---|\n{rows}")]
+    )
 
 
 def _dataset(data: str, weights: Path) -> DatasetInput:

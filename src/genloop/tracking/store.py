@@ -51,6 +51,13 @@ class Store:
         query = " and ".join(f"tags.`{names[key]}` = '{value}'" for key, value in tags.items())
         return list(self.client.search_runs([self.experiment], query, max_results=10, order_by=["start_time ASC"]))
 
+    def begin(self, name: str, run: Training, tags: dict[str, str]) -> str:
+        """Create an MLflow run of this name with a run's choices as parameters and these tags; return its id."""
+        run_id = str(self.client.create_run(self.experiment, run_name=name).info.run_id)
+        params = [Param(key, str(value)) for key, value in run.model_dump().items()]
+        self.log(run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()])
+        return run_id
+
     def log(
         self, run_id: str, metrics: Iterable[Metric] = (), params: Iterable[Param] = (), tags: Iterable[RunTag] = ()
     ) -> None:
@@ -75,11 +82,6 @@ def identity_tags(name: str, run: Training, fingerprint: str) -> dict[str, str]:
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["genloop.experiment"] = experiment
     return tags | {"mlflow.source.name": f"dvc repro train@{name}", "mlflow.source.type": "LOCAL"}
-
-
-def parameters(run: Training) -> list[Param]:
-    """Return a run's resolved choices as MLflow parameters."""
-    return [Param(key, str(value)) for key, value in run.model_dump().items()]
 
 
 def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], timestamp: int) -> list[Metric]:
