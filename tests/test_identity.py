@@ -12,7 +12,7 @@ from genloop.config import Gan
 from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_tensors
 from genloop.image.data import PictureRecords
-from genloop.image.split import stratified_split
+from genloop.image.raw.split import stratified_split
 from genloop.outputs import replace_folder
 from genloop.randomness import keyed_generator, keyed_seed
 from genloop.schedule import linear_decay, resolve_epochs

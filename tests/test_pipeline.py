@@ -1,6 +1,7 @@
 """The pipeline as people use it: what runs, what does not, and that its dependencies are the truth."""
 
 import ast
+import hashlib
 import json
 from pathlib import Path
 
@@ -44,17 +45,23 @@ def imported(project: Project, instance: str) -> set[str]:
 
 def declared(project: Project, instance: str) -> set[str]:
     lock = yaml.safe_load((project.folder / "dvc.lock").read_text())["stages"][instance]
-    return {dependency["path"] for dependency in lock["deps"] if dependency["path"].endswith(".py")}
+    return {dependency["path"] for dependency in lock["deps"] if dependency["path"].startswith(("src/", "stages/"))}
+
+
+def covered(files: set[str], dependencies: set[str]) -> set[str]:
+    """The dependencies, files or folders, that hold these files; a file that none of them holds stands for itself."""
+    return {next((d for d in dependencies if file == d or file.startswith(f"{d}/")), file) for file in files}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dependencies_are_the_imports(finished: Project, stage: str) -> None:
     for instance in instances(stage):
-        assert imported(finished, instance) <= declared(finished, instance), (
-            f"{instance} imports what it does not declare"
-        )
-    needed = set().union(*(imported(finished, instance) for instance in instances(stage)))
-    unused = set().union(*(declared(finished, instance) for instance in instances(stage))) - needed
+        dependencies = declared(finished, instance)
+        undeclared = covered(imported(finished, instance), dependencies) - dependencies
+        assert not undeclared, f"{instance} imports what it does not declare"
+    dependencies = set().union(*(declared(finished, instance) for instance in instances(stage)))
+    needed = set().union(*(covered(imported(finished, instance), dependencies) for instance in instances(stage)))
+    unused = dependencies - needed
     assert not unused, f"{stage} declares what no instance imports"
 
 
@@ -63,18 +70,26 @@ def test_init_files_hold_nothing_but_a_docstring(path: Path) -> None:
     assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
 
 
+def md5(path: Path) -> str:
+    """What dvc.lock says of a file, or of a folder: the hash of a list of its files."""
+    if path.is_file():
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    entries = [{"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    return hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
 def test_lock_file_is_in_step_with_the_sources() -> None:
     """The committed dvc.lock says what this commit gives, so it must know this commit's code and choices."""
-    import hashlib
-
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
     for name, stage in lock.items():
         for dependency in stage["deps"]:
             path = ROOT / dependency["path"]
-            if path.suffix == ".py":
+            if dependency["path"].startswith(("src/", "stages/")):
                 assert path.exists(), f"{name}: {path} is gone; run 'dvc repro' and commit dvc.lock"
-                found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-                assert found == dependency["md5"], f"{name}: {path} has changed; run 'dvc repro' and commit dvc.lock"
+                assert md5(path) == dependency["md5"], (
+                    f"{name}: {path} has changed; run 'dvc repro' and commit dvc.lock"
+                )
 
 
 def test_second_repro_runs_nothing(finished: Project) -> None:

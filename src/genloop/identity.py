@@ -41,11 +41,15 @@ def hash_files(paths: Iterable[Path]) -> str:
     """Return the SHA-256 over files and folders: their names below the given path, and their bytes."""
     digest = hashlib.sha256()
     for path in paths:
-        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        for file in sorted(p for p in path.rglob("*") if _counts(p)) if path.is_dir() else [path]:
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
             digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {content}\n".encode())
     return digest.hexdigest()
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts  # as in .dvcignore
 
 
 def stage_dependencies(stage: str, key: str, item: dict[str, Any], pipeline: Path = Path("dvc.yaml")) -> list[Path]:

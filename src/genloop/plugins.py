@@ -1,7 +1,7 @@
 """The narrow waist: what a kind of data (modality) and a kind of model (family) provide; the only dispatch by name.
 
-A modality is a folder ``genloop/<modality>/`` with the modules ``raw``, ``data``, ``networks`` and ``scores`` that
-fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
+A modality is a folder ``genloop/<modality>/`` with the modules ``raw.prepare``, ``data``, ``networks.residual`` and
+``scores`` that fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
 """
 
 from importlib import import_module
@@ -57,7 +57,7 @@ class Records(Protocol):
 
 @runtime_checkable
 class RawModule(Protocol):
-    """``genloop.<modality>.raw``: from what people have to arrays of equal shape."""
+    """``genloop.<modality>.raw.prepare``: from what people have to arrays of equal shape."""
 
     def prepare(self, raw: Path, choices: Any, out: Path) -> None:
         """Write ``train.*``, ``test.*``, ``schema.json`` and ``report.json`` to ``out``."""
@@ -87,7 +87,7 @@ class DataModule(Protocol):
 
 @runtime_checkable
 class Networks(Protocol):
-    """``genloop.<modality>.networks``: four networks, each built from a run's choices and the schema."""
+    """``genloop.<modality>.networks.residual``: four networks, each built from a run's choices and the schema."""
 
     def Generator(self, run: Any, schema: Any) -> nn.Module:
         """Latent [batch, latent] -> Likelihood."""
@@ -121,7 +121,7 @@ class ScoresModule(Protocol):
 
 def raw(modality: str) -> RawModule:
     """Return the module that prepares raw data of this modality."""
-    return cast(RawModule, import_module(f"genloop.{modality}.raw"))
+    return cast(RawModule, import_module(f"genloop.{modality}.raw.prepare"))
 
 
 def data(modality: str) -> DataModule:
@@ -131,7 +131,7 @@ def data(modality: str) -> DataModule:
 
 def networks(modality: str) -> Networks:
     """Return the module that builds networks for this modality."""
-    return cast(Networks, import_module(f"genloop.{modality}.networks"))
+    return cast(Networks, import_module(f"genloop.{modality}.networks.residual"))
 
 
 def scores(modality: str) -> ScoresModule:

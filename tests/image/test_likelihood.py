@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from genloop.image.data import to_bytes, to_unit
-from genloop.image.likelihood import DiscretizedLogistic, PointMass
+from genloop.image.networks.likelihood import DiscretizedLogistic, PointMass
 
 
 @pytest.mark.parametrize("location", [-1.0, -0.3, 0.0, 0.77, 1.0])

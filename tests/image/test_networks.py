@@ -5,7 +5,7 @@ import torch
 
 from genloop.config import Gan, Vae
 from genloop.image.data import PictureSchema
-from genloop.image.networks import Critic, Decoder, Encoder, Generator, level_channels, level_sizes
+from genloop.image.networks.residual import Critic, Decoder, Encoder, Generator, level_channels, level_sizes
 
 GAN = Gan(data="x", modality="image", family="gan", width=4, latent=5)
 VAE = Vae(data="x", modality="image", family="vae", width=4, latent=5)

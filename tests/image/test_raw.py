@@ -18,7 +18,7 @@ from genloop.image.data import (
     read_schema,
     write_samples,
 )
-from genloop.image.raw import prepare
+from genloop.image.raw.prepare import prepare
 from tests.conftest import tiny_pictures
 
 CHOICES = Prepare(modality="image")

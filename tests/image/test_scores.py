@@ -8,7 +8,7 @@ import pytest
 
 from genloop.config import Prepare, Reference
 from genloop.errors import GenloopError
-from genloop.image.raw import prepare
+from genloop.image.raw.prepare import prepare
 from genloop.image.scores import build_reference, draw_marginals
 from tests.conftest import tiny_pictures
 

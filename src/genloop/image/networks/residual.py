@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from genloop.config import Gan, Vae
 from genloop.image.data import PictureSchema
-from genloop.image.likelihood import DiscretizedLogistic, PointMass
+from genloop.image.networks.likelihood import DiscretizedLogistic, PointMass
 from genloop.posterior import DiagonalNormal
 
 Size = tuple[int, int]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from genloop.config import Prepare
 from genloop.errors import GenloopError
-from genloop.image.split import stratified_split
+from genloop.image.raw.split import stratified_split
 from genloop.outputs import check_disk, replace_folder, write_json
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}

@@ -1,0 +1,1 @@
+"""Networks for pictures, and the likelihoods that they return."""
