@@ -7,7 +7,18 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from genloop.config import GanEvaluate, GanRun, ImageData, Params, Prepare, Protocol, Sample, VaeEvaluate, VaeRun
+from genloop.config import (
+    GanEvaluate,
+    GanRun,
+    ImageData,
+    Params,
+    Prepare,
+    Protocol,
+    Sample,
+    Trainer,
+    VaeEvaluate,
+    VaeRun,
+)
 from genloop.errors import GenloopError
 from genloop.outputs import replace_folder, write_json
 
@@ -54,7 +65,7 @@ def _explain(fault: Any) -> str:
         similar = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
         return f"{key}: no such key" + (f"; did you mean '{similar[0]}'?" if similar else f"; known: {_listed(place)}")
     if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
+        return f"{key}.{fault['ctx']['error']}" if key else str(fault["ctx"]["error"])
     message = fault["msg"][0].lower() + fault["msg"][1:]
     given = fault["input"]
     return f"{key}: {message}" + (
@@ -69,6 +80,7 @@ def _known_keys(place: list[str]) -> list[str]:
         ("data",): (ImageData,),
         ("data", "reference"): (Protocol,),
         ("runs",): (GanRun, VaeRun),
+        ("runs", "trainer"): (Trainer,),
         ("runs", "sample"): (Sample,),
         ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
     }
