@@ -21,6 +21,7 @@ from genloop.config import (
 )
 from genloop.errors import GenloopError
 from genloop.outputs import replace_folder, write_json
+from genloop.own import pin
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -92,17 +93,27 @@ def _listed(place: list[str]) -> str:
     return ", ".join(sorted(set(_known_keys(place)))) or "none"
 
 
-def write_resolved(params: Params, out: Path) -> None:
-    """Write every choice of every stage, defaults filled in; ``out`` is replaced as a whole."""
+def write_resolved(params: Params, out: Path, project: Path = Path()) -> None:
+    """Write every choice of every stage, defaults filled in; ``out`` is replaced as a whole.
+
+    Networks of your own, looked for in ``project``, are pinned by their source.
+    """
     with replace_folder(out) as folder:
         for name, data in params.data.items():
             write_json(folder / name / "prepare.json", _only(data, Prepare))
             write_json(folder / name / "reference.json", data.reference.model_dump() | {"modality": data.modality})
         for name, run in params.runs.items():
-            write_json(folder / name / "train.json", run.model_dump(exclude={"sample", "evaluate"}))
+            write_json(folder / name / "train.json", _training(name, run, project))
             write_json(folder / name / "sample.json", run.sample.model_dump())
             write_json(folder / name / "evaluate.json", run.evaluate.model_dump())
         write_json(folder / "runs.json", {name: run.data for name, run in params.runs.items()})
+
+
+def _training(name: str, run: GanRun | VaeRun, project: Path) -> dict[str, Any]:
+    choices = run.model_dump(exclude={"sample", "evaluate"})
+    if run.networks is not None:
+        choices["networks"] = pin(run.networks, f"params.yaml: runs.{name}.networks", project)
+    return choices
 
 
 def _only(choices: Any, kind: Any) -> dict[str, Any]:

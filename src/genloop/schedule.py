@@ -18,7 +18,7 @@ def learning_rate(steps: int, warmup: float, final: float, shape: str) -> Callab
         final: the factor at the last step.
         shape: of the way from 1 to ``final``: ``linear`` or ``cosine`` (half a period).
     """
-    warm = round(warmup * steps)
+    warm = warmup * steps
 
     def factor(step: int) -> float:
         if step < warm:
