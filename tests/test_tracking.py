@@ -27,6 +27,9 @@ print(json.dumps(found))
 """
 
 
+VAE_SCORES = ("elbo", "rate", "distortion", "bits_per_dimension", "importance_bound", "importance_bound_error")
+
+
 def mlflow_runs(project: Project) -> dict[str, list[dict[str, Any]]]:
     return dict(json.loads(project.run(sys.executable, "-c", LIST).stdout))
 
@@ -68,7 +71,7 @@ def test_every_run_is_shown_whole(finished: Project) -> None:
     gan, vae = (
         {key for key in runs[name][0]["metrics"] if key.startswith("score/")} for name in ("tiny_gan", "tiny_vae")
     )
-    assert vae - gan == {f"score/{name}" for name in ("elbo", "rate", "distortion", "bits_per_dimension")}
+    assert vae - gan == {f"score/{name}" for name in VAE_SCORES}
     assert gan < vae
 
 
@@ -80,6 +83,20 @@ def test_a_lost_database_is_rebuilt_and_rebuilding_twice_changes_nothing(project
     assert {name: shown(run) for name, (run,) in restored.items()} == before
     project.run(sys.executable, "-m", "genloop", "sync")
     assert mlflow_runs(project) == restored
+
+
+def test_a_database_whose_making_was_cut_short_is_made_anew(project: Project) -> None:
+    """As when a training ends while its thread makes the tables: the live log is lost, the store is not."""
+    shutil.rmtree(project.folder / ".mlflow")
+    (project.folder / ".mlflow").mkdir()
+    making = "import threading, time, os; from pathlib import Path; from genloop.tracking import store\n"
+    making += "threading.Thread(target=lambda: store.Store('tiny'), daemon=True).start()\n"
+    making += "while not Path('.mlflow/unfinished.db').exists(): time.sleep(0.001)\ntime.sleep(0.3); os._exit(0)"
+    project.run(sys.executable, "-c", making)
+    assert (project.folder / ".mlflow/unfinished.db").exists()
+    assert not (project.folder / ".mlflow/mlflow.db").exists()
+    project.run(sys.executable, "-m", "genloop", "sync")
+    assert {name: len(found) for name, found in mlflow_runs(project).items()} == {"tiny_gan": 1, "tiny_vae": 1}
 
 
 def test_sync_refuses_unknown_runs(project: Project) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from genloop import callbacks, plugins
 from genloop.batches import Batch
@@ -167,6 +168,21 @@ def test_weights_and_biases_improve(data: Path, tmp_path: Path) -> None:
     assert losses["elbo"].is_monotonic_increasing
     assert losses["records_seen"].tolist() == [64, 128, 192, 256]
     np.testing.assert_allclose(-losses["elbo"], losses["rate"] + losses["distortion"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gan", "vae"])
+def test_half_precision_learns_nearly_the_same(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(name, data, tmp_path / "full")
+    half = RUNS[name].model_copy(update={"trainer": Trainer(precision="bf16-mixed")})
+    monkeypatch.setitem(RUNS, name, half)
+    fit(name, data, tmp_path / "half")
+    full, found = (pd.read_csv(tmp_path / kind / f"weights/{name}/losses.csv") for kind in ("full", "half"))
+    assert not full.equals(found)  # it did work in another precision
+    np.testing.assert_allclose(found, full, rtol=0.05)
+    tensors = load_file(tmp_path / "half/weights" / name / "weights.safetensors")
+    assert {str(tensor.dtype) for tensor in tensors.values()} <= {"torch.float32", "torch.int64"}
 
 
 def test_a_second_process_on_the_same_training_is_refused(data: Path, tmp_path: Path) -> None:

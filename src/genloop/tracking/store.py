@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 # Before MLflow is imported: no reports to anyone, no long waits for a server that is gone.
@@ -34,6 +35,17 @@ def flat(choices: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _make_database(path: Path) -> None:
+    """Make MLflow's database with its tables, whole or not at all: a schema that is half made can never be mended."""
+    if path.exists():
+        return
+    unfinished = path.with_name("unfinished.db")
+    for leftover in path.parent.glob(f"{unfinished.name}*"):
+        leftover.unlink()
+    MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+    unfinished.replace(path)
+
+
 class Store:
     """The experiment of one data set in MLflow's store."""
 
@@ -45,6 +57,8 @@ class Store:
             folder.mkdir(exist_ok=True)
         # Two processes that make the schema at once would break it.
         with FileLock(folder / "first-use.lock") if own else nullcontext():
+            if own:
+                _make_database(folder / "mlflow.db")
             self.client = MlflowClient(f"sqlite:///{folder}/mlflow.db" if own else None)
             name = f"genloop-{data}"
             known = self.client.get_experiment_by_name(name)
