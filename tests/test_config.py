@@ -41,7 +41,7 @@ FAULTS = {
     "missing key": (params(run="{modality: image, family: gan}"), "runs.mine_gan.data: field required"),
     "missing section": ("data: {mine: {modality: image}}\n", "runs: field required"),
     "missing data set": (params(run=RUN.replace("mine", "yours")), "runs.mine_gan.data: there is no data set 'yours'; params.yaml has mine"),
-    "too large": (params(data="{modality: image, size: 65}"), "data.mine.size: input should be less than or equal to 64, not 65"),
+    "too large": (params(data="{modality: image, size: 257}"), "data.mine.size: input should be less than or equal to 256, not 257"),
     "too small": (params(data="{modality: image, size: 4}"), "data.mine.size: input should be greater than or equal to 8, not 4"),
     "nothing held out": (params(data="{modality: image, holdout: 0.0}"), "data.mine.holdout: input should be greater than 0"),
     "too few samples to score": (with_key("sample: {count: 10}"), "runs.mine_gan.sample.count: 10 is fewer than the 1000"),
