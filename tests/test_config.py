@@ -29,7 +29,7 @@ def with_key(key: str) -> str:
 
 FAULTS = {
     "unknown key": (with_key("epoch: 3"), "runs.mine_gan.epoch: no such key; did you mean 'epochs'?"),
-    "unknown key without a similar one": (params(data="{modality: image, zzz: 1}"), "data.mine.zzz: no such key; known: holdout"),
+    "unknown key without a similar one": (params(data="{modality: image, zzz: 1}"), "data.mine.zzz: no such key; known: bad_limit"),
     "unknown nested key": (with_key("sample: {cuont: 3}"), "runs.mine_gan.sample.cuont: no such key; did you mean 'count'?"),
     "wrong type": (with_key("epochs: many"), "runs.mine_gan.epochs: input should be a valid integer, not 'many'"),
     "a fraction of an epoch": (with_key("epochs: 1.5"), "runs.mine_gan.epochs: input should be a valid integer"),

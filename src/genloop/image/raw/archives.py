@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 from genloop.errors import GenloopError
 from genloop.image.raw.files import Tree, is_skipped
@@ -112,7 +112,8 @@ def _write(archive: zipfile.ZipFile | tarfile.TarFile, member: Member, folder: P
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         raise GenloopError(f"{path}: holds {member.name} twice; pack it anew")
-    with _stream(archive, member) as packed, target.open("xb") as unpacked:
+    open_member: Any = archive.open if isinstance(archive, zipfile.ZipFile) else archive.extractfile
+    with open_member(member.content) as packed, target.open("xb") as unpacked:
         written = 0
         while block := packed.read(BLOCK):
             written += len(block)
@@ -121,11 +122,3 @@ def _write(archive: zipfile.ZipFile | tarfile.TarFile, member: Member, folder: P
             unpacked.write(block)
     if written < member.size:
         raise GenloopError(f"{path}: {member.name} is cut off; get the archive anew")
-
-
-def _stream(archive: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
-    if isinstance(archive, zipfile.ZipFile):
-        return archive.open(member.content)  # type: ignore[arg-type]
-    stream = archive.extractfile(member.content)  # type: ignore[arg-type]
-    assert stream is not None  # a regular file
-    return stream

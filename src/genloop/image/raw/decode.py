@@ -18,7 +18,7 @@ from genloop.image.raw.source import Encoded
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 PIXEL_LIMIT = 100_000_000  # 10,000 x 10,000: beyond any camera, and still decoded in 300 MB
 GRAY = {"1", "L", "LA", "La", "I", "F"}  # and all that begin with I;16
-CHUNK = 8  # pictures a thread is given at once
+CHUNK = 16  # pictures a thread is given at once
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Pillow's own limit only warns up to twice its value; ours is checked from the header, before anything is decoded.
@@ -37,7 +37,7 @@ def open_picture(encoded: Path | bytes, needed: int | None = None) -> Image.Imag
     Raises:
         BadPicture: it is broken, too large, or its pixels have no known range.
     """
-    with _named_faults(), _opened(encoded) as picture:
+    with _opened(encoded) as picture:
         if needed is not None:
             picture.draft(None, (needed, needed))  # None: the mode stays
         return _plain(ImageOps.exif_transpose(picture))
@@ -51,7 +51,7 @@ def measure(encoded: Encoded) -> tuple[int, int, int]:
     """
     if isinstance(encoded, np.ndarray):
         return (encoded.shape[2] if encoded.ndim == 3 else 1), *encoded.shape[:2]
-    with _named_faults(), _opened(encoded) as picture:
+    with _opened(encoded) as picture:
         # A TIFF's size is upright already. PNG's own getexif would decode the picture to find a late entry.
         turned = picture.format != "TIFF" and Image.Image.getexif(picture).get(0x0112) in (5, 6, 7, 8)
         width, height = picture.size[::-1] if turned else picture.size
@@ -79,35 +79,31 @@ def fit_picture(encoded: Encoded, shape: tuple[int, int, int], resize: str) -> n
     else:
         picture = open_picture(encoded, needed=2 * max(height, width))
         planes = [picture.convert("L" if channels == 1 else "RGB")]
-    with _named_faults():
-        fitted = [np.atleast_3d(np.asarray(_resize(plane, (width, height), resize))) for plane in planes]
+    fitted = [np.atleast_3d(np.asarray(_resize(plane, (width, height), resize))) for plane in planes]
     return np.concatenate(fitted, axis=2).transpose(2, 0, 1)
 
 
 @contextmanager
-def _named_faults() -> Iterator[None]:
-    """Turn whatever a broken file brings Pillow's readers to raise into one kind of error."""
+def _opened(encoded: Path | bytes) -> Iterator[Image.Image]:
+    """Open a picture, and turn whatever a broken one brings Pillow's readers to raise into one kind of error.
+
+    A stream is given to Pillow, since it maps a named file into memory and then misreads turned TIFFs (Pillow 13.0).
+    """
     try:
-        yield
+        with encoded.open("rb") if isinstance(encoded, Path) else BytesIO(encoded) as stream:
+            picture = Image.open(stream, formats=FORMATS)
+            width, height = picture.size
+            if not width * height:
+                raise BadPicture("it has no pixels")
+            if width * height > PIXEL_LIMIT:
+                raise BadPicture(f"{width} x {height} pixels are more than {PIXEL_LIMIT:,}")
+            yield picture
     except (BadPicture, MemoryError):
         raise
-    except Exception as error:
-        raise BadPicture(" ".join(str(error).split()) or type(error).__name__) from None
-
-
-def _opened(encoded: Path | bytes) -> Image.Image:
-    try:
-        picture = Image.open(encoded if isinstance(encoded, Path) else BytesIO(encoded), formats=FORMATS)
     except UnidentifiedImageError:
         raise BadPicture(f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture") from None
-    width, height = picture.size
-    if not width * height:
-        picture.close()
-        raise BadPicture("it has no pixels")
-    if width * height > PIXEL_LIMIT:
-        picture.close()
-        raise BadPicture(f"{width} x {height} pixels are more than {PIXEL_LIMIT:,}")
-    return picture
+    except Exception as error:
+        raise BadPicture(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 def _plain(picture: Image.Image) -> Image.Image:
@@ -134,7 +130,12 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 def _resize(picture: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
     if resize == "pad":
-        return ImageOps.pad(picture, size, Image.Resampling.LANCZOS, color="white")
+        scale = min(side / old for side, old in zip(size, picture.size, strict=True))
+        inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        canvas = Image.new(picture.mode, size, "white")
+        place = ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
+        canvas.paste(picture.resize(inner, Image.Resampling.LANCZOS), place)
+        return canvas
     if resize == "stretch":
         return picture.resize(size, Image.Resampling.LANCZOS)
     return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)

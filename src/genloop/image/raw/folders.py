@@ -24,8 +24,8 @@ def read_folders(tree: Tree, place: object, forced: str | None) -> Source:
     classes = None if forced == "flat" else class_folders(names, inner, place)
     if forced == "folders" and len(set(classes or ())) < 2:
         raise GenloopError(f"{place}: format is folders, but there are no two class folders; make one for each class")
-    labels, kinds = class_positions(classes, str(place)) if classes else (None, ())
-    kind = "folders" if classes else "flat"
+    labels, kinds = class_positions(classes, place) if classes else (None, ())
+    kind = "folders" if len(kinds) > 1 else "flat"
     return Source(kind, names, lambda index: tree.root / names[index], labels, kinds, splits)
 
 
