@@ -91,6 +91,8 @@ def _tar_members(archive: tarfile.TarFile, path: Path, folder: Path) -> Iterator
             raise _refused(path, info.name, f"is refused by tarfile ({error})") from None
         if not is_skipped(name):
             yield Member(name, info.size, info)
+    if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it lacks its end")  # tarfile takes an archive cut between two members for a whole one
 
 
 def _checked(name: str, path: Path) -> str:

@@ -1,13 +1,14 @@
 """CSV files that say the label of each picture beside them; their columns are told by content."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from genloop.errors import GenloopError
-from genloop.image.raw.files import Tree
+from genloop.image.raw.files import PICTURE_SUFFIXES, Tree
 from genloop.image.raw.folders import folder_splits
 from genloop.image.raw.source import LABEL_NAMES, Bad, Source, class_positions
 from genloop.image.raw.split import official_splits, split_of_file
@@ -57,15 +58,27 @@ def naming_tables(tree: Tree) -> list[Table]:
         for suffixes in (True, False):
             names = Names(tree.of("picture"), suffixes)
             rows = _read(tree.root / name, names, PurePosixPath(name).parent)
-            shares = {
-                column: sum(names.find(said, PurePosixPath(name).parent) is not None for said in rows[column])
-                for column in rows.columns
-            }
-            naming = [column for column, count in shares.items() if count and count >= NAMING * len(rows)]
+            naming = _naming(rows, names, PurePosixPath(name).parent)
             if naming:
                 found.append(Table(name, rows, naming, names))
-                break
+            if naming or any(_share(rows[column], _is_file_name) for column in rows.columns):
+                break  # what has suffixes names files, even if they are not there; other columns are no names then
     return found
+
+
+def _naming(rows: pd.DataFrame, names: Names, beside: PurePosixPath) -> list[str]:
+    """Return the columns that name pictures; where several could, those that name each just once."""
+    naming = [column for column in rows.columns if _share(rows[column], lambda said: bool(names.find(said, beside)))]
+    distinct = [column for column in naming if rows[column].is_unique]
+    return distinct if len(naming) > 1 and distinct else naming
+
+
+def _share(values: "pd.Series[str]", holds: Callable[[str], bool]) -> bool:
+    return len(values) > 0 and sum(map(holds, values)) >= NAMING * len(values)
+
+
+def _is_file_name(said: str) -> bool:
+    return PurePosixPath(said.strip()).suffix.lower() in PICTURE_SUFFIXES
 
 
 def _read(path: Path, names: Names, beside: PurePosixPath) -> pd.DataFrame:
