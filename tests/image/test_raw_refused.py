@@ -163,6 +163,7 @@ ARRAYS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "parquet: no pictures": (lambda raw: parquet(raw, {"x": [1.5], "label": [1]}), "no column holds pictures as bytes or as lists of lists, only x, label; add one"),
     "parquet: two columns of pictures": (lambda raw: parquet(raw, {"a": BYTES, "b": BYTES}), "a and b could hold the pictures; keep one"),
     "parquet: two labels": (lambda raw: parquet(raw, {"a": BYTES, "b": range(8), "c": range(8)}), "b and c could be the label; call one of them 'label'"),
+    "parquet: labels with a fraction": (lambda raw: parquet(raw, {"a": BYTES, "label": [0.5] * 8}), "column 'label' is double; labels are whole numbers or words"),
     "parquet: no label in a row": (lambda raw: parquet(raw, {"a": BYTES, "label": [0, None] + [1] * 6}), "1 of 8 pictures cannot be used: x.parquet[1] (has no value in column 'label')"),
     "parquet: no bytes in a row": (lambda raw: parquet(raw, {"a": [None, *BYTES]}), "x.parquet[0] (no JPEG"),
     "parquet: lists of many lengths": (lambda raw: parquet(raw, {"a": [[[1, 2], [3, 4]], [[1, 2, 3], [3, 4, 5]]] * 3}), "its lists differ in length"),

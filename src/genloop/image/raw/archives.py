@@ -51,7 +51,9 @@ def unpack(tree: Tree, folder: Path) -> None:
 def _unpack_one(path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) as archive:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == b"PK"  # zipfile.is_zipfile would also take a tar that ends with a ZIP
+        with zipfile.ZipFile(path) if zipped else tarfile.open(path) as archive:
             members = list(
                 _zip_members(archive, path)
                 if isinstance(archive, zipfile.ZipFile)

@@ -147,7 +147,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
     Threads, since Pillow lets others run while it decodes and resizes: as fast as processes where measured, and nothing
     is started or copied.
     """
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     remaining, pending = iter(items), deque[Future[list[Result]]]()
     with ThreadPoolExecutor(workers) as pool:
         try:

@@ -77,6 +77,9 @@ def _picture_column(file: pq.ParquetFile, place: object) -> str:
 def _label_column(schema: pa.Schema, place: object) -> str | None:
     found = [field.name for field in schema if _is_label(_storage(field.type))]
     named = [name for name in found if name.lower() in LABEL_NAMES]
+    odd = [field for field in schema if field.name.lower() in LABEL_NAMES and field.name not in found]
+    if odd and not named:
+        raise GenloopError(f"{place}: column '{odd[0].name}' is {odd[0].type}; labels are whole numbers or words")
     if len(found) > 1 and len(named) != 1:
         raise GenloopError(f"{place}: {' and '.join(found)} could be the label; call one of them 'label'")
     return (named or found or [None])[0]
@@ -106,6 +109,8 @@ def _depth(kind: pa.DataType) -> int:
 
 def _is_label(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_boolean(kind):
+        return True
     return pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
