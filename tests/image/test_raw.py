@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from genloop.config import Prepare
@@ -225,7 +226,7 @@ def test_validation_is_left_out_and_named(raw: Path) -> None:
 def test_class_folders_keep_their_classes_in_both_splits(raw: Path) -> None:
     class_folders(raw, 10)
     out = run(raw)
-    assert read_schema(out) == PictureSchema(1, 12, 12, ("cats", "dogs"))
+    assert read_schema(out) == PictureSchema(1, 12, 12, ("cats", "dogs"), (8, 8))
     assert len(open_records(out, "train")) == 16
     labels = open_labels(out, "test")
     assert labels is not None
@@ -400,7 +401,7 @@ def test_work_is_done_in_order_and_only_a_little_ahead() -> None:
 
 def test_generated_pictures_can_serve_as_raw_data(raw: Path) -> None:
     records = PictureRecords(IMAGES[:, None])
-    write_samples(raw, records.gather(slice(None)), PictureSchema(1, 8, 8))
+    write_samples(raw, records.gather(slice(None)), torch.zeros(80, 0), PictureSchema(1, 8, 8))
     assert (read_samples(raw) == records.pictures).all()
     assert len(open_records(run(raw), "train")) == 64
 
