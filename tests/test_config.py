@@ -29,7 +29,7 @@ def with_key(key: str) -> str:
 
 FAULTS = {
     "unknown key": (with_key("epoch: 3"), "runs.mine_gan.epoch: no such key; did you mean 'epochs'?"),
-    "unknown key without a similar one": (params(data="{modality: image, zzz: 1}"), "data.mine.zzz: no such key; known: holdout"),
+    "unknown key without a similar one": (params(data="{modality: image, zzz: 1}"), "data.mine.zzz: no such key; known: bad_limit"),
     "unknown nested key": (with_key("sample: {cuont: 3}"), "runs.mine_gan.sample.cuont: no such key; did you mean 'count'?"),
     "wrong type": (with_key("epochs: many"), "runs.mine_gan.epochs: input should be a valid integer, not 'many'"),
     "a fraction of an epoch": (with_key("epochs: 1.5"), "runs.mine_gan.epochs: input should be a valid integer"),
@@ -41,7 +41,7 @@ FAULTS = {
     "missing key": (params(run="{modality: image, family: gan}"), "runs.mine_gan.data: field required"),
     "missing section": ("data: {mine: {modality: image}}\n", "runs: field required"),
     "missing data set": (params(run=RUN.replace("mine", "yours")), "runs.mine_gan.data: there is no data set 'yours'; params.yaml has mine"),
-    "too large": (params(data="{modality: image, size: 65}"), "data.mine.size: input should be less than or equal to 64, not 65"),
+    "too large": (params(data="{modality: image, size: 257}"), "data.mine.size: input should be less than or equal to 256, not 257"),
     "too small": (params(data="{modality: image, size: 4}"), "data.mine.size: input should be greater than or equal to 8, not 4"),
     "a nested wrong choice": (with_key("trainer: {precision: half}"), "runs.mine_gan.trainer.precision: input should be '32-true'"),
     "an unknown key of the trainer": (with_key("trainer: {device: 2}"), "runs.mine_gan.trainer.device: no such key; did you mean 'devices'?"),

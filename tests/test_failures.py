@@ -9,7 +9,7 @@ from tests.conftest import Project
 PARAMS = {
     "an unknown key": ("family: gan, epochs: 3", "family: gan, epoch: 3", "params.yaml: runs.tiny_gan.epoch: no such key; did you mean 'epochs'?"),
     "a wrong type": ("family: gan, epochs: 3", "family: gan, epochs: three", "params.yaml: runs.tiny_gan.epochs: input should be a valid integer"),
-    "a size that nothing serves": ("{modality: image,", "{modality: image, size: 300,", "params.yaml: data.tiny.size: input should be less than or equal to 64"),
+    "a size that nothing serves": ("{modality: image,", "{modality: image, size: 300,", "params.yaml: data.tiny.size: input should be less than or equal to 256"),
     "contradictory counts": ("sample: {count: 50}}\n  tiny_vae", "sample: {count: 5}}\n  tiny_vae", "params.yaml: runs.tiny_gan.sample.count: 5 is fewer than the 50"),
 }  # fmt: skip
 

@@ -4,9 +4,10 @@
 and never see a default. So nothing in this file can change the bytes of a later stage but through such a file.
 """
 
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -27,13 +28,36 @@ class Choices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+SMALLEST, LARGEST = 8, 256  # sides in pixels that the networks serve
+
+
+def _check_size(value: Any) -> int | tuple[int, int] | None:
+    """Check a side, or a height and a width; one check for both, so that a fault is told once and under its own key."""
+    sides = list(value) if isinstance(value, list | tuple) else [value]
+    if value is None:
+        return None
+    if len(sides) not in (1, 2) or any(type(side) is not int for side in sides):
+        raise PydanticCustomError("size", "Input should be a side in pixels, or [height, width]")
+    for side in sides:
+        if side < SMALLEST:
+            raise PydanticCustomError("size", f"Input should be greater than or equal to {SMALLEST}")
+        if side > LARGEST:
+            raise PydanticCustomError("size", f"Input should be less than or equal to {LARGEST}")
+    return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
+
+
 class Prepare(Choices):
     """How a folder of raw pictures becomes arrays of equal size."""
 
     modality: Literal["image"]
-    size: Annotated[int, Field(ge=8, le=64)] | None = None  # pixels a side; None: the data's own, brought into 8 to 64
-    holdout: Share = 0.2  # share of each class that is kept for testing
+    format: Literal["folders", "flat", "csv", "npz", "idx", "parquet"] | None = None  # None: recognized by content
+    size: Annotated[int | tuple[int, int] | None, BeforeValidator(_check_size)] = None  # side or [height, width]
+    channels: Literal[1, 3] | None = None  # None: 1 where every picture is gray, else 3; arrays keep theirs
+    resize: Literal["crop", "pad", "stretch"] = "crop"  # crop distorts nothing and invents nothing
+    holdout: Share = 0.2  # share of each class that is kept for testing, where the data has no split of its own
     seed: Seed = 0  # of the split
+    on_bad_record: Literal["fail", "set_aside"] = "fail"  # what to do with a picture that cannot be read
+    bad_limit: Share = 0.05  # more than this share of bad records stops even where they are set aside
 
 
 class Protocol(Choices):

@@ -1,8 +1,59 @@
-"""Which records are held out."""
+"""Which records are held out: by the split that the data brings, or by a seeded, stratified one."""
+
+import re
+from pathlib import PurePosixPath
 
 import numpy as np
 
+from genloop.errors import GenloopError
+from genloop.image.raw.source import Source
 from genloop.randomness import keyed_generator
+
+NAMES = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "t10k": "test",  # the ten thousand test pictures of MNIST and its kin
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+}
+
+
+def split_of_folder(name: str) -> str | None:
+    """Return the split that a folder of this name holds."""
+    return NAMES.get(name.lower())
+
+
+def split_of_file(name: str) -> str | None:
+    """Return the split that a file's name tells, as in ``train-00000.parquet``, else the nearest folder's."""
+    for part in reversed(PurePosixPath(name).parts):
+        spoken = {NAMES[word] for word in re.split(r"[^a-z0-9]+", part.lower()) if word in NAMES}
+        if len(spoken) == 1:
+            return spoken.pop()
+    return None
+
+
+def official_splits(found: dict[str, str | None], place: object) -> dict[str, str] | None:
+    """Return the split of each folder or file, or None where the names speak of no split that can be used.
+
+    A split can be used with a part for training and one for testing. A part alone is no split:
+    its records are split as any others.
+
+    Raises:
+        GenloopError: a part that belongs to none of the splits lies beside them, or the part for training is missing.
+    """
+    parts = {name: split for name, split in found.items() if split is not None}
+    known = set(parts.values())
+    if len(known) < 2:
+        return None
+    outside = sorted(found.keys() - parts.keys())
+    if outside:
+        raise GenloopError(f"{place}: {outside[0]} lies beside a split into {' and '.join(sorted(parts))}; move it")
+    if "train" not in known:
+        raise GenloopError(f"{place}: holds {' and '.join(sorted(parts))} but no train; add it, or rename the others")
+    return parts
 
 
 def stratified_split(labels: np.ndarray | None, count: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,3 +69,37 @@ def stratified_split(labels: np.ndarray | None, count: int, holdout: float, seed
         test.append(shuffled[:held_out])
         train.append(shuffled[held_out:])
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+
+
+def split_records(source: Source, holdout: float, seed: int, place: object) -> np.ndarray:
+    """Return train, test or validation for each record: the data's own split, else a drawn one of what is to train on.
+
+    A drawn split is of all records, before any is decoded; so one that is set aside later moves no other.
+    """
+    splits = np.array(source.splits or ["train"] * len(source.names))
+    if "test" not in splits:
+        usable = np.flatnonzero(splits == "train")
+        labels = None if source.labels is None else source.labels[usable]
+        if len(usable):
+            splits[usable[stratified_split(labels, len(usable), holdout, seed)[1]]] = "test"
+    train, test = (np.flatnonzero(splits == split).tolist() for split in ("train", "test"))
+    check_splits(source.labels, source.classes, train, test, place)
+    return splits
+
+
+def check_splits(
+    labels: np.ndarray | None, classes: tuple[str, ...], train: list[int], test: list[int], place: object
+) -> None:
+    """Check that both splits hold something, and that every class of one can be learned from the other.
+
+    Raises:
+        GenloopError: says which split or class lacks records.
+    """
+    if len(train) < 2 or not test:
+        raise GenloopError(f"{place}: {len(train) + len(test)} pictures are too few for training and testing; add some")
+    if labels is not None:
+        strange = np.setdiff1d(labels[test], labels[train])
+        if len(strange):
+            raise GenloopError(
+                f"{place}: class {classes[strange[0]]} is in the test split only; add some for training, or remove it"
+            )
