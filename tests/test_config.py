@@ -101,7 +101,7 @@ def test_resolved_choices_are_complete_and_read_back(tmp_path: Path) -> None:
 
 def test_resolved_choices_that_lack_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sample.json").write_text(json.dumps({"count": 3}))
-    with pytest.raises(GenloopError, match=r"sample\.json: lacks seed"):
+    with pytest.raises(GenloopError, match=r"sample\.json: lacks label, seed"):
         read_choices(tmp_path / "sample.json", Sample)
 
 

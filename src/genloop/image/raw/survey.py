@@ -11,7 +11,7 @@ from genloop.errors import GenloopError
 from genloop.image.raw.decode import BadPicture, in_order, is_gray, measure
 from genloop.image.raw.source import Encoded, Source
 
-SMALLEST, LARGEST = 8, 256  # sides in pixels that the networks serve; config.py says the same of what is stated
+SMALLEST, LARGEST = 8, 64  # sides in pixels where none are stated: more is trained in days without a GPU
 Shape = tuple[int, int, int]  # channels, height, width
 Result = TypeVar("Result")
 
