@@ -123,6 +123,7 @@ def test_schedules() -> None:
     cosine = learning_rate(21, 10 / 21, 0.1, "cosine")
     assert [cosine(4), cosine(9), cosine(10), cosine(15), cosine(20)] == pytest.approx([0.5, 1.0, 1.0, 0.55, 0.1])
     assert [rising(0, 4.0), rising(3, 4.0), rising(9, 4.0), rising(0, 0.0)] == [0.25, 1.0, 1.0, 1.0]
+    assert resolve_epochs(None, 60_000, 60_000, least=2) == 2
     assert [resolve_epochs(7, 10, 10), resolve_epochs(None, 600_000, 60_000), resolve_epochs(None, 600_000, 2)] == [
         7,
         10,

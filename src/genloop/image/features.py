@@ -73,7 +73,7 @@ def train_classifier(
     torch.manual_seed(keyed_seed(choices.seed, "classifier"))
     network = Classifier(schema)
     targets = torch.from_numpy(labels).long() if labels is not None and len(schema.classes) > 1 else None
-    epochs = resolve_epochs(choices.epochs, choices.records_seen, len(records)) if targets is not None else 1
+    epochs = resolve_epochs(choices.epochs, choices.records_seen, len(records), least=2) if targets is not None else 1
     optimizer = torch.optim.Adam(network.parameters(), LR)
     for epoch in tqdm(range(epochs), "feature classifier", unit="epoch", disable=None):
         order = keyed_generator(choices.seed, "classifier order", epoch).permutation(len(records))
