@@ -5,6 +5,7 @@ of weights and the decay of the learning rate too; there is no Lightning, no cur
 """
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,9 @@ def steps_of(run: Gan | Vae, prepared: Path, bf16: bool) -> Callable[[], object]
 
 
 def _batches(records: Any, run: Gan | Vae) -> Iterator[Tensor]:
-    epoch = 0
+    epochs = count()
     while True:
-        yield from Batches(records, run.batch, run.seed, lambda: epoch)
-        epoch += 1
+        yield from Batches(records, run.batch, run.seed, lambda: next(epochs))
 
 
 def _gan(system: Any, batches: Iterator[Tensor], bf16: bool) -> Iterator[None]:

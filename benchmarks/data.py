@@ -40,7 +40,7 @@ def prepare_idx(source: Path, records: int | None = None) -> Path:
             for split, prefix in FILES.items():
                 np.save(folder / f"{split}.npy", read_idx(source / f"{prefix}-images-idx3-ubyte.gz")[:, None])
                 np.save(folder / f"{split}_labels.npy", read_idx(source / f"{prefix}-labels-idx1-ubyte.gz"))
-            _write_schema(folder, channels=1, classes=10)
+            write_schema(folder, channels=1, classes=10)
     return out if records is None else subset(out, records)
 
 
@@ -57,7 +57,7 @@ def prepare_stacked(source: Path, seed: int = 0) -> Path:
                 chosen = keyed_generator(seed, "stacked", split).integers(len(pictures), size=(count, 3))
                 np.save(folder / f"{split}.npy", pictures[chosen, 0])
                 np.save(folder / f"{split}_labels.npy", labels[chosen].astype(np.int64) @ [100, 10, 1])
-            _write_schema(folder, channels=3, classes=1000)
+            write_schema(folder, channels=3, classes=1000)
     return out
 
 
@@ -72,7 +72,8 @@ def subset(prepared: Path, records: int) -> Path:
     return out
 
 
-def _write_schema(folder: Path, channels: int, classes: int) -> None:
+def write_schema(folder: Path, channels: int, classes: int) -> None:
+    """Write ``schema.json`` of 28x28 pictures."""
     names = [str(name) for name in range(classes)]
     schema = {"modality": "image", "channels": channels, "height": 28, "width": 28, "classes": names}
     write_json(folder / "schema.json", schema)

@@ -8,7 +8,8 @@ comparison is to be with a DCGAN at its fastest.
 """
 
 import time
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,16 +59,9 @@ def _initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
-class Trained(NamedTuple):
-    """A trained generator and what it took."""
-
-    generator: nn.Sequential
-    records_seen: int
-    minutes: float
-
-
-def train_dcgan(pictures: np.ndarray, minutes: float, seed: int) -> Trained:
-    """Train on pictures [records, channels, 28, 28] of bytes for so many minutes of processor time."""
+def train_for(prepared: Path, minutes: float, count: int, seed: int) -> tuple[Tensor, dict[str, Any]]:
+    """Train for so many minutes of processor time; return ``count`` pictures and what it took."""
+    pictures = np.load(prepared / "train.npy")
     torch.manual_seed(keyed_seed(seed, "dcgan"))
     resident = torch.from_numpy(pictures)
     generator: Any = build_generator(pictures.shape[1])
@@ -76,14 +70,13 @@ def train_dcgan(pictures: np.ndarray, minutes: float, seed: int) -> Trained:
     critic.to(memory_format=torch.channels_last)
     improve_generator, improve_critic = (torch.optim.Adam(n.parameters(), LR, BETAS) for n in (generator, critic))
     start, seen = time.process_time(), 0
-    while True:
-        for indices in torch.randperm(len(resident)).split(BATCH):
-            if time.process_time() - start >= 60 * minutes:
-                return Trained(generator, seen, (time.process_time() - start) / 60)
-            if len(indices) == BATCH:
-                x = resident[indices].float().div_(127.5).sub_(1)
-                step(generator, critic, improve_generator, improve_critic, x)
-                seen += BATCH
+    while (took := time.process_time() - start) < 60 * minutes:
+        if seen % (len(resident) // BATCH * BATCH) == 0:
+            order = iter(torch.randperm(len(resident)).split(BATCH))
+        x = resident[next(order)].float().div_(127.5).sub_(1)
+        step(generator, critic, improve_generator, improve_critic, x)
+        seen += BATCH
+    return draw(generator, count, seed), {"minutes": took / 60, "records_seen": seen}
 
 
 def step(

@@ -6,18 +6,14 @@ added to benchmarks/results/fashion_gan.jsonl; ``--table`` prints what is there.
 """
 
 import argparse
-import json
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from benchmarks import dcgan
+from benchmarks import dcgan, genloop_run
 from benchmarks.data import arguments, prepare_idx
-from benchmarks.genloop_run import gan, train_for
-from benchmarks.measure import machine, table
+from benchmarks.measure import add_result, last_results, machine, table
 from genloop.config import Reference
 from genloop.image.data import draw, read_schema, write_samples
 from genloop.image.scores import build_reference, score
@@ -27,39 +23,31 @@ COUNT = 10_000
 RESULTS = Path("benchmarks/results")
 
 
-def train_textbook(prepared: Path, minutes: float, seed: int) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Return pictures of a DCGAN, and what its training took."""
-    trained = dcgan.train_dcgan(np.load(prepared / "train.npy"), minutes, seed)
-    pictures = dcgan.draw(trained.generator, COUNT, seed)
-    return pictures, {"minutes": trained.minutes, "records_seen": trained.records_seen}
-
-
-def train_genloop(prepared: Path, minutes: float, seed: int) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Return pictures of a genloop GAN, and what its training took."""
-    return train_for(gan(data="fashion", seed=seed, **RUN), prepared, minutes, COUNT)
-
-
-TRAIN = {"dcgan": train_textbook, "genloop": train_genloop}
+def train(what: str, prepared: Path, minutes: float, seed: int) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Return pictures of one contender, and what its training took."""
+    if what == "dcgan":
+        return dcgan.train_for(prepared, minutes, COUNT, seed)
+    run = genloop_run.gan(data="fashion", seed=seed, **RUN)
+    pictures, took = genloop_run.train_for(run, prepared, minutes, COUNT)
+    return pictures, took | {"run": RUN}
 
 
 def measure(what: str, prepared: Path, reference: Path, minutes: float, seed: int) -> None:
     """Train one contender with one seed and add its scores to the results."""
-    pictures, took = TRAIN[what](prepared, minutes, seed)
+    pictures, took = train(what, prepared, minutes, seed)
     folder = RESULTS / f"fashion_{what}_{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     write_samples(folder, pictures, read_schema(prepared))
     draw(pictures).save(folder / "grid.png")
     scores, protocol = score(folder, reference)
-    line = {"what": what, "seed": seed, "budget": minutes, **took, **scores, "run": RUN, "protocol": protocol}
-    with (RESULTS / "fashion_gan.jsonl").open("a") as results:
-        results.write(json.dumps(line, sort_keys=True) + "\n")
+    line = {"what": what, "seed": seed, "budget": minutes, **took, **scores, "protocol": protocol}
+    add_result(RESULTS / "fashion_gan.jsonl", line)
     print(f"{what} seed {seed}: {took}, Frechet {scores['frechet']:.3f}", flush=True)
 
 
 def print_table() -> None:
     """Print all results so far; of a contender, seed and budget measured twice, the last."""
-    lines = [json.loads(line) for line in (RESULTS / "fashion_gan.jsonl").read_text().splitlines()]
-    last = {(line["budget"], line["seed"], line["what"]): line for line in lines}
+    lines = last_results(RESULTS / "fashion_gan.jsonl", "budget", "seed", "what")
     columns = (
         "minutes",
         "records_seen",
@@ -71,12 +59,14 @@ def print_table() -> None:
         "density",
         "coverage",
     )
-    rows = [(what, str(seed), *(last[key][c] for c in columns)) for key in sorted(last) for _, seed, what in [key]]
+    rows = [(line["what"], str(line["seed"]), *(line[column] for column in columns)) for line in lines]
     print(machine(), table(("what", "seed", *columns), rows), sep="\n\n")
-    for (budget, seed, what), line in sorted(last.items()):
-        other = last.get((budget, seed, "dcgan"))
-        if what == "genloop" and other is not None:
-            print(f"seed {seed}, {budget:g} minutes: genloop / DCGAN {line['frechet'] / other['frechet']:.3f}")
+    textbook = {(line["budget"], line["seed"]): line["frechet"] for line in lines if line["what"] == "dcgan"}
+    for line in lines:
+        key = line["budget"], line["seed"]
+        if line["what"] == "genloop" and key in textbook:
+            ratio = line["frechet"] / textbook[key]
+            print(f"seed {line['seed']}, {line['budget']:g} minutes: Frechet, genloop / DCGAN: {ratio:.3f}")
 
 
 def prepare_reference(prepared: Path) -> Path:
@@ -89,18 +79,15 @@ def prepare_reference(prepared: Path) -> Path:
 
 def main(choices: argparse.Namespace) -> None:
     """Measure what is asked for, one after the other."""
-    if choices.table:
-        return print_table()
-    torch.set_num_threads(1)
-    print(machine(), flush=True)
-    prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
-    start = time.process_time()
-    reference = prepare_reference(prepared)
-    print(f"reference: {time.process_time() - start:.0f} CPU s", flush=True)
-    for seed in choices.seeds:
-        for what in TRAIN if choices.what == "both" else [choices.what]:
-            measure(what, prepared, reference, choices.minutes, seed)
-    return print_table()
+    if not choices.table:
+        torch.set_num_threads(1)
+        print(machine(), flush=True)
+        prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
+        reference = prepare_reference(prepared)
+        for seed in choices.seeds:
+            for what in ("dcgan", "genloop") if choices.what == "both" else (choices.what,):
+                measure(what, prepared, reference, choices.minutes, seed)
+    print_table()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,6 +16,7 @@ from genloop.priors import build_prior
 from genloop.sampling import draw, load_network
 from genloop.training import train
 
+Run = TypeVar("Run", Gan, Vae)
 WORK = Path("benchmarks/work")
 CALIBRATION = 4_000  # records of the short training that tells how long an epoch takes
 MARGIN = 0.98  # the start and the end of a training take their part
@@ -29,6 +30,11 @@ def gan(**keys: Any) -> Gan:
 def vae(**keys: Any) -> Vae:
     """Return a VAE run on pictures."""
     return Vae(modality="image", family="vae", **keys)
+
+
+def in_bf16(run: Run) -> Run:
+    """Return the run with bf16 where that keeps what is learned."""
+    return type(run).model_validate(run.model_dump() | {"trainer": {"precision": "bf16-mixed"}})
 
 
 def train_anew(run: Gan | Vae, prepared: Path, observer: Any) -> Path:

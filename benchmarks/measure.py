@@ -1,11 +1,13 @@
 """How benchmarks measure: contenders take turns in one process, medians are compared, the machine is named."""
 
+import json
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -71,6 +73,20 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 100 else f"{value:.3g}"
+
+
+def add_result(path: Path, line: dict[str, Any]) -> None:
+    """Add a line of JSON to the results that are collected in ``path`` over several calls."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as results:
+        results.write(json.dumps(line, sort_keys=True) + "\n")
+
+
+def last_results(path: Path, *keys: str) -> list[dict[str, Any]]:
+    """Return the collected results in the order of ``keys``; of those that agree in all of them, the last."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    last = {tuple(line[key] for key in keys): line for line in lines}
+    return [last[key] for key in sorted(last)]
 
 
 class Stopwatch:
