@@ -48,27 +48,29 @@ class DenseVae(nn.Module):
         return (rate + distortion).mean()
 
 
-class OneByOne(Dataset[Tensor]):
-    """Pictures as courses load them: each by itself, from bytes by way of a PIL image to a tensor of floats."""
+class OneByOne(Dataset[tuple[Tensor, int]]):
+    """Pictures as courses load them: each by itself, from bytes by way of a PIL image to floats, with its label."""
 
-    def __init__(self, pictures: np.ndarray) -> None:
-        self.pictures = pictures
+    def __init__(self, pictures: np.ndarray, labels: np.ndarray) -> None:
+        self.pictures, self.labels = torch.from_numpy(pictures[:, 0]), torch.from_numpy(labels)
 
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Tensor:
-        """Return a picture in [0, 1]: [1, 28, 28]."""
-        picture = Image.fromarray(self.pictures[index, 0])
-        return torch.from_numpy(np.array(picture)).unsqueeze(0).float().div(255)
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return a picture in [0, 1], [1, 28, 28], and its label."""
+        picture = Image.fromarray(self.pictures[index].numpy())
+        pixels = torch.from_numpy(np.array(picture)).view(*picture.size[::-1], 1)
+        return pixels.permute(2, 0, 1).contiguous().float().div(255), int(self.labels[index])
 
 
-def one_by_one(pictures: np.ndarray) -> Iterator[Tensor]:
+def one_by_one(pictures: np.ndarray, labels: np.ndarray) -> Iterator[Tensor]:
     """Yield batches of a conventional loader without end."""
-    loader = DataLoader(OneByOne(pictures), BATCH, shuffle=True, drop_last=True)
+    loader = DataLoader(OneByOne(pictures, labels), BATCH, shuffle=True, drop_last=True)
     while True:
-        yield from loader
+        for batch, _ in loader:
+            yield batch
 
 
 def gathered(pictures: np.ndarray) -> Iterator[Tensor]:
@@ -114,7 +116,7 @@ def pythae_rate(python: str, prepared: Path, threads: int) -> float:
 def contenders(prepared: Path, threads: int, pythae: str | None) -> dict[str, Rate]:
     """Return who is measured, by name."""
     clock = time.process_time if threads == 1 else time.perf_counter
-    pictures = np.load(prepared / "train.npy")
+    pictures, labels = np.load(prepared / "train.npy"), np.load(prepared / "train_labels.npy")
     steps = len(pictures) // BATCH
 
     def bare(batches: Iterator[Tensor], bf16: bool) -> Rate:
@@ -122,7 +124,7 @@ def contenders(prepared: Path, threads: int, pythae: str | None) -> dict[str, Ra
         return lambda: step_rate(step, steps, BATCH, clock)
 
     found: dict[str, Rate] = {
-        "(a) one by one, fp32": bare(one_by_one(pictures), bf16=False),
+        "(a) one by one, fp32": bare(one_by_one(pictures, labels), bf16=False),
         "(b) bare, fp32": bare(gathered(pictures), bf16=False),
         "(c) bare, bf16": bare(gathered(pictures), bf16=True),
     }

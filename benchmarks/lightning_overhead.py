@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.bare import steps_of
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.genloop_run import WORK, gan, training_rate, vae
 from benchmarks.measure import interleave, machine, medians, ratio, step_rate, table
+from genloop import plugins
 from genloop.config import Gan, Vae
 from genloop.numerics import make_reproducible
 from genloop.tracking.live import Live
@@ -29,14 +28,14 @@ RUNS: dict[str, Gan | Vae] = {
 
 def logged_rate(name: str, run: Gan | Vae, prepared: Path) -> float:
     """Return the rate of a training that is logged live to MLflow."""
-    with Live(name.split(",")[0], run, "benchmark") as live:
+    with Live(name.split(",")[0], run, f"benchmark {time.time_ns()}") as live:  # a run of its own each time
         return training_rate(run, prepared, follower=live)
 
 
 def measure(name: str, run: Gan | Vae, prepared: Path, rounds: int) -> tuple[Any, ...]:
     """Return a row of the table for one run."""
     step = steps_of(run, prepared, bf16=False)
-    steps = int(run.epochs or 1) * len_batches(prepared, run)
+    steps = int(run.epochs or 1) * (len(plugins.data(run.modality).open_records(prepared, "train")) // run.batch)
     results = interleave(
         {
             "bare": lambda: step_rate(step, steps, run.batch, time.process_time),
@@ -48,13 +47,6 @@ def measure(name: str, run: Gan | Vae, prepared: Path, rounds: int) -> tuple[Any
     return name, run.batch / median["bare"] * 1e3, median["bare"], median["genloop"], ratio(results, "genloop", "bare")
 
 
-def len_batches(prepared: Path, run: Gan | Vae) -> int:
-    """Return the batches of an epoch."""
-    from genloop import plugins
-
-    return len(plugins.data(run.modality).open_records(prepared, "train")) // run.batch
-
-
 def main(choices: argparse.Namespace) -> None:
     """Measure every run."""
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{WORK.resolve()}/mlflow.db"
@@ -64,7 +56,7 @@ def main(choices: argparse.Namespace) -> None:
     prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
     rows = [measure(name, run, prepared, choices.rounds) for name, run in RUNS.items() if choices.only in name.lower()]
     header = ("run", "ms per step, bare", "bare, records/s", "genloop, records/s", "genloop / bare")
-    print(machine(), table(header, rows), f"torch threads: {torch.get_num_threads()}", sep="\n\n")
+    print(machine(), table(header, rows), sep="\n\n")
 
 
 if __name__ == "__main__":
