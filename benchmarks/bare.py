@@ -1,7 +1,7 @@
 """Bare PyTorch loops over the networks, batches and optimizers of a genloop run: what training costs without a frame.
 
 Each is an endless iterator: ``next`` makes one step. The arithmetic is that of ``gan.py`` and ``vae.py``, the averaging
-of weights and the decay of the learning rate too; there is no Lightning, no curve, no preview and no saved state.
+of weights and the schedule of the learning rate too; there is no Lightning, no curve, no preview and no saved state.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from genloop import plugins
-from genloop.batches import Batches
+from genloop.batches import Batch, Batches
 from genloop.config import Gan, Vae
-from genloop.losses import negative_elbo
+from genloop.plugins import Records
 from genloop.training import build
 
 STEPS = 10**6  # planned, so that the learning rate hardly decays during a measurement
@@ -29,29 +29,26 @@ def steps_of(run: Gan | Vae, prepared: Path, bf16: bool) -> Callable[[], object]
     return lambda: next(loop)
 
 
-def _batches(records: Any, run: Gan | Vae) -> Iterator[Tensor]:
+def _batches(records: Records, run: Gan | Vae) -> Iterator[Batch]:
     epochs = count()
     while True:
-        yield from Batches(records, run.batch, run.seed, lambda: next(epochs))
+        yield from Batches(run, records, lambda: next(epochs))
 
 
-def _gan(system: Any, batches: Iterator[Tensor], bf16: bool) -> Iterator[None]:
-    optimizers, schedules = _first_and_last(system.configure_optimizers())
-    generator, critic, loss_of = system.generator, system.critic, system.loss
-
-    def generate(x: Tensor) -> Tensor:
-        return generator(system.prior.sample(len(x))).rsample()
-
-    for x in batches:
+def _gan(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
+    optimizers, schedules = system.configure_optimizers()
+    generator, critic, loss_of = system.trained["generator"], system.trained["critic"], system.loss
+    for x, condition in batches:
         critic.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             with torch.no_grad():
-                fake = generate(x)
-            loss = loss_of.critic(critic(x).float(), critic(fake).float()).mean()
+                fake = generator(system.prior.sample(len(x)), condition).rsample()
+            loss = loss_of.critic(critic(x, condition), critic(fake, condition)).mean()
         _improve(optimizers[0], loss)
         critic.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = loss_of.generator(None, critic(generate(x)).float()).mean()
+            fake = generator(system.prior.sample(len(x)), condition).rsample()
+            loss = loss_of.generator(None, critic(fake, condition)).mean()
         _improve(optimizers[1], loss)
         system.averaged.update_parameters(generator)
         for schedule in schedules:
@@ -59,15 +56,15 @@ def _gan(system: Any, batches: Iterator[Tensor], bf16: bool) -> Iterator[None]:
         yield
 
 
-def _vae(system: Any, batches: Iterator[Tensor], bf16: bool) -> Iterator[None]:
+def _vae(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
     configured = system.configure_optimizers()
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
-    for x in batches:
+    encoder, decoder, prior = (system.trained[name] for name in ("encoder", "decoder", "prior"))
+    for x, condition in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            posterior = system.encoder(x)
-            z = posterior.rsample()
-            rate = posterior.log_prob(z) - system.prior.log_prob(z)
-            loss = negative_elbo(rate, -system.decoder(z).log_prob(x)).mean()
+            x = decoder.observed(x)
+            z, rate = prior.infer(encoder(x, condition))
+            loss = (rate - decoder(z, condition).log_prob(x)).mean()
         _improve(optimizer, loss)
         schedule.step()
         yield
@@ -77,10 +74,3 @@ def _improve(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-
-
-def _first_and_last(configured: Any) -> tuple[list[Any], list[Any]]:
-    """Return optimizers and schedules, from Lightning's pair of lists or its list of dictionaries."""
-    if isinstance(configured, tuple):
-        return configured[0], configured[1]
-    return [entry["optimizer"] for entry in configured], [entry["lr_scheduler"] for entry in configured]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genloop.image.data import read_schema
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
 
@@ -69,11 +70,20 @@ def subset(prepared: Path, records: int) -> Path:
             shutil.copytree(prepared, folder, dirs_exist_ok=True)
             for path in folder.glob("train*.npy"):
                 np.save(path, np.load(path)[:records])
+            schema = read_schema(folder)
+            write_schema(folder, schema.channels, len(schema.classes))
     return out
 
 
 def write_schema(folder: Path, channels: int, classes: int) -> None:
-    """Write ``schema.json`` of 28x28 pictures."""
-    names = [str(name) for name in range(classes)]
-    schema = {"modality": "image", "channels": channels, "height": 28, "width": 28, "classes": names}
+    """Write ``schema.json`` of 28x28 pictures, with how many training pictures each class has."""
+    counts = np.bincount(np.load(folder / "train_labels.npy"), minlength=classes).tolist() if classes else []
+    schema = {
+        "modality": "image",
+        "channels": channels,
+        "height": 28,
+        "width": 28,
+        "classes": [str(name) for name in range(classes)],
+        "class_counts": counts,
+    }
     write_json(folder / "schema.json", schema)

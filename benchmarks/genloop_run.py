@@ -12,8 +12,8 @@ from benchmarks.data import subset
 from benchmarks.measure import Stopwatch
 from genloop import plugins
 from genloop.config import Gan, Vae
-from genloop.priors import build_prior
-from genloop.sampling import draw, load_network
+from genloop.identity import read_tensors
+from genloop.sampling import draw, load_network, load_sampler
 from genloop.training import train
 
 Run = TypeVar("Run", Gan, Vae)
@@ -65,6 +65,8 @@ def train_for(run: Gan, prepared: Path, minutes: float, count: int) -> tuple[tor
     watch, start = Stopwatch(), time.process_time()
     out = train_anew(run.model_copy(update={"epochs": epochs}), prepared, watch)
     took = {"minutes": (time.process_time() - start) / 60, "epochs": epochs, "records_seen": watch.marks[-1][0]}
-    name, network = plugins.sampled_network(run, plugins.data(run.modality).read_schema(out))
-    prior = load_network(out, build_prior(run), "prior")
-    return draw(load_network(out, network, name), prior, count, run.seed), took
+    schema, tensors = plugins.data(run.modality).read_schema(out), read_tensors(out / "weights.safetensors")
+    name, network = plugins.sampled_network(run, schema)
+    load_network(tensors, network, name)
+    pictures, _ = draw(network, load_sampler(tensors, run), run, schema, count, run.seed)
+    return pictures, took

@@ -20,7 +20,11 @@ from genloop.config import Reference
 from genloop.image.data import PictureRecords, draw, open_labels, open_records, read_schema, to_bytes
 from genloop.image.features import Classifier, accuracy, train_classifier
 
-RUN = {"width": 32, "batch": 64}  # of the genloop GAN, what differs from its defaults
+RUN = {
+    "width": 32,
+    "batch": 64,
+    "trainer": {"precision": "bf16-mixed"},
+}  # of the genloop GAN, what differs from its defaults
 COUNTS = (26_000, 10_000)
 MODES = 1000
 RESULTS = Path("benchmarks/results")

@@ -15,7 +15,7 @@ from genloop.image.data import PictureRecords
 from genloop.image.raw.split import stratified_split
 from genloop.outputs import replace_folder
 from genloop.randomness import keyed_generator, keyed_seed
-from genloop.schedule import linear_decay, resolve_epochs
+from genloop.schedule import learning_rate, resolve_epochs, rising
 
 
 def test_keyed_seeds_are_the_same_everywhere() -> None:
@@ -59,21 +59,45 @@ def test_a_fingerprint_needs_all_it_depends_on(tmp_path: Path, monkeypatch: pyte
     assert fingerprint("r", run) != before
 
 
+def run_of(batch: int) -> Gan:
+    return Gan(family="gan", data="x", modality="image", batch=batch)
+
+
 def test_batches_hold_each_record_once_and_in_an_order_of_their_epoch() -> None:
     pictures = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     epoch = 0
-    batches = Batches(PictureRecords(pictures), batch=6, seed=0, epoch=lambda: epoch)
-    first = torch.cat(list(batches)).flatten().tolist()
+    batches = Batches(run_of(batch=6), PictureRecords(pictures), epoch=lambda: epoch)
+    first = torch.cat([batch.x for batch in batches]).flatten().tolist()
     assert len(batches) == 3
     assert len(set(first)) == 18
-    assert torch.cat(list(batches)).flatten().tolist() == first
+    assert torch.cat([batch.x for batch in batches]).flatten().tolist() == first
     epoch = 1
-    assert torch.cat(list(batches)).flatten().tolist() != first
+    assert torch.cat([batch.x for batch in batches]).flatten().tolist() != first
 
 
 def test_a_batch_is_never_larger_than_the_data() -> None:
-    batches = Batches(PictureRecords(np.zeros((3, 1, 1, 1), np.uint8)), batch=64, seed=0, epoch=lambda: 0)
-    assert [len(batch) for batch in batches] == [3]
+    batches = Batches(run_of(batch=64), PictureRecords(np.zeros((3, 1, 1, 1), np.uint8)), epoch=lambda: 0)
+    assert [len(batch.x) for batch in batches] == [3]
+
+
+def test_devices_share_each_batch() -> None:
+    pictures = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+    whole = Batches(run_of(batch=6), PictureRecords(pictures), epoch=lambda: 0)
+    parts = [Batches(run_of(batch=6), PictureRecords(pictures), epoch=lambda: 0) for _ in range(2)]
+    for rank, part in enumerate(parts):
+        part.place(torch.device("cpu"), rank, 2)
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert sorted(batch.x.flatten().tolist()) == sorted(torch.cat([share.x for share in shares]).flatten().tolist())
+
+
+def test_records_on_a_device_are_the_same(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (9, 3, 8, 8)).astype(np.uint8)
+    mapped = PictureRecords(pictures, np.arange(9) % 3, 3)
+    held = mapped.on(torch.device("cpu"))
+    assert held.nbytes == mapped.nbytes == 9 * 3 * 64
+    for indices in (np.array([4, 0, 4]), [1, 2]):
+        assert torch.equal(held.gather(indices), mapped.gather(indices))
+        assert torch.equal(held.conditions(indices), mapped.conditions(indices))
 
 
 def test_the_split_takes_its_share_of_each_class_and_no_record_twice() -> None:
@@ -94,9 +118,11 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_schedules() -> None:
-    factor = linear_decay(11, 0.05)
-    assert [factor(0), factor(10), factor(99)] == pytest.approx([1.0, 0.05, 0.05])
-    assert factor(5) == pytest.approx(0.525)
+    factor = learning_rate(11, 0.0, 0.05, "linear")
+    assert [factor(0), factor(5), factor(10), factor(99)] == pytest.approx([1.0, 0.525, 0.05, 0.05])
+    cosine = learning_rate(21, 10 / 21, 0.1, "cosine")
+    assert [cosine(4), cosine(9), cosine(10), cosine(15), cosine(20)] == pytest.approx([0.5, 1.0, 1.0, 0.55, 0.1])
+    assert [rising(0, 4.0), rising(3, 4.0), rising(9, 4.0), rising(0, 0.0)] == [0.25, 1.0, 1.0, 1.0]
     assert [resolve_epochs(7, 10, 10), resolve_epochs(None, 600_000, 60_000), resolve_epochs(None, 600_000, 2)] == [
         7,
         10,

@@ -6,7 +6,8 @@ from torch import distributions as d
 
 from genloop.config import Gan, Vae
 from genloop.posterior import DiagonalNormal
-from genloop.priors import Mixture, StandardNormal, build_prior
+from genloop.priors import FittedMixture, Ladder, Mixture, StandardNormal, build_prior
+from genloop.second_stage import components_of, fit_mixture
 
 
 def as_distribution(mixture: Mixture) -> d.Distribution:
@@ -48,8 +49,7 @@ def test_posterior_and_prior_give_the_closed_form_of_the_rate() -> None:
     torch.manual_seed(0)
     mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
     posterior, prior = DiagonalNormal(mean.expand(400_000, 2), log_variance.expand(400_000, 2)), StandardNormal(2)
-    z = posterior.rsample()
-    rate = (posterior.log_prob(z) - prior.log_prob(z)).mean()
+    rate = prior.infer(posterior)[1].mean()
     expected = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
     torch.testing.assert_close(rate, expected, atol=0.01, rtol=0)
 
@@ -59,3 +59,42 @@ def test_a_run_names_its_prior() -> None:
     assert isinstance(build_prior(Gan(family="gan", **common)), StandardNormal)  # type: ignore[arg-type]
     assert isinstance(build_prior(Vae(family="vae", **common)), Mixture)  # type: ignore[arg-type]
     assert isinstance(build_prior(Vae(family="vae", prior="standard", **common)), StandardNormal)  # type: ignore[arg-type]
+    assert isinstance(build_prior(Vae(family="vae", layers=2, **common)), Ladder)  # type: ignore[arg-type]
+
+
+def test_the_rate_of_two_layers_estimates_that_of_the_layer_below() -> None:
+    """exp(-rate) averages over the deeper latent to p(z) / q(z | x), whatever the network that infers it."""
+    torch.manual_seed(0)
+    ladder = Ladder(2, StandardNormal(2))
+    z = torch.tensor([[0.4, -0.3]])
+    fixed = DiagonalNormal(z.expand(200_000, 2), torch.full((200_000, 2), -40.0))
+    found, rate = ladder.infer(fixed)
+    torch.testing.assert_close(found, z.expand_as(found), atol=1e-6, rtol=0)
+    inner = torch.logsumexp(-(rate - fixed.log_prob(found)), 0) - torch.log(torch.tensor(200_000.0))
+    y = StandardNormal(2).sample(200_000)
+    direct = torch.logsumexp(DiagonalNormal.of(ladder.down(y)).log_prob(z.expand(200_000, 2)), 0) - torch.log(
+        torch.tensor(200_000.0)
+    )
+    torch.testing.assert_close(inner, direct, atol=0.02, rtol=0)
+    assert ladder.sample(3).shape == (3, 2)
+
+
+def test_the_second_stage_finds_the_mixture_that_latents_come_from() -> None:
+    torch.manual_seed(0)
+    first, second = torch.randn(600, 2) * 0.1 + 2, torch.randn(200, 2) @ torch.tensor([[0.5, 0.4], [0.0, 0.2]]) - 2
+    latents = torch.cat([first, second])
+    fitted = fit_mixture(latents, seed=0)
+    assert len(fitted.weights) == components_of(800) == 8
+    drawn = fitted.sample(50_000)
+    assert float((drawn.mean(1) > 0).float().mean()) == pytest.approx(0.75, abs=0.01)
+    for side in (drawn[drawn.mean(1) > 0], drawn[drawn.mean(1) < 0]):
+        nearest = first if float(side.mean()) > 0 else second
+        torch.testing.assert_close(side.mean(0), nearest.mean(0), atol=0.03, rtol=0)
+        torch.testing.assert_close(torch.cov(side.T), torch.cov(nearest.T), atol=0.02, rtol=0.1)
+    again = fit_mixture(latents, seed=0)
+    assert all(torch.equal(a, b) for a, b in zip(fitted.buffers(), again.buffers(), strict=True))
+
+
+def test_few_records_get_few_components() -> None:
+    assert [components_of(count) for count in (3, 250, 10**6)] == [1, 2, 64]
+    assert FittedMixture(1, 3).sample(4).shape == (4, 3)

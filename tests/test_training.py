@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from genloop import callbacks, plugins
+from genloop.batches import Batch
 from genloop.callbacks import Row, layer_statistics, preview_epochs
-from genloop.config import Gan, GanEvaluate, Prepare, Reference, Sample, Vae, VaeEvaluate
+from genloop.config import Gan, GanEvaluate, Prepare, Reference, Sample, Trainer, Vae, VaeEvaluate
 from genloop.errors import GenloopError
 from genloop.evaluation import evaluate
 from genloop.memory import training_bytes
@@ -23,10 +24,45 @@ from tests.conftest import tiny_pictures
 COMMON: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
 RUNS: dict[str, Gan | Vae] = {
     "gan": Gan(family="gan", **COMMON),
-    "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm=False, **COMMON),
+    "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm="none", **COMMON),
     "gan_hinge": Gan(family="gan", loss="hinge", **COMMON),
     "vae": Vae(family="vae", **COMMON),
     "vae_standard": Vae(family="vae", prior="standard", **COMMON),
+    "gan_wasserstein": Gan(
+        family="gan", loss="wasserstein", penalty=10.0, penalty_on="between", critic_norm="none", **COMMON
+    ),
+    "gan_full": Gan(
+        family="gan",
+        conditional=True,
+        critic_norm="spectral",
+        critic_lr=2e-3,
+        augment="adaptive",
+        penalty=1.0,
+        penalty_on="real",
+        penalty_form="difference",
+        penalty_every=2,
+        schedule="cosine",
+        lr_warmup=0.3,
+        **COMMON,
+    ),
+    "gan_bf16": Gan(
+        family="gan", penalty=1.0, critic_norm="none", augment=0.5, trainer=Trainer(precision="bf16-mixed"), **COMMON
+    ),
+    "vae_full": Vae(
+        family="vae",
+        conditional=True,
+        likelihood="logistic_mixture",
+        rate_weight=0.5,
+        rate_warmup=0.5,
+        free_bits=2.0,
+        average=0.9,
+        second_stage=True,
+        **COMMON,
+    ),
+    "vae_two_layers": Vae(family="vae", layers=2, importance=3, likelihood="bernoulli", **COMMON),
+    "vae_bf16": Vae(family="vae", likelihood="gaussian", trainer=Trainer(precision="bf16-mixed"), **COMMON),
+    "vae_dense": Vae(family="vae", networks="genloop.image.networks.dense", **COMMON),
+    "gan_dense": Gan(family="gan", networks="genloop.image.networks.dense", **COMMON),
 }
 
 
@@ -90,7 +126,7 @@ def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_pa
     for kind in ("prepared", "reference"):
         (tmp_path / kind).symlink_to(data / kind)
     sample(tmp_path / "weights" / name, Sample(count=50), tmp_path / "samples" / name)
-    choices = VaeEvaluate(draws=2) if name.startswith("vae") else GanEvaluate()
+    choices = VaeEvaluate(draws=2, importance=4) if name.startswith("vae") else GanEvaluate()
     scores = evaluate(name, choices, tmp_path)
     assert all(np.isfinite(value) for key, value in scores.items() if key != "protocol")
     assert scores["frechet_real"] < scores["frechet_marginals"]
@@ -155,7 +191,7 @@ def test_too_little_memory_is_foreseen(data: Path, tmp_path: Path, monkeypatch: 
 def test_the_memory_forecast_grows_with_batch_and_width(data: Path) -> None:
     def forecast(width: int, batch: int) -> int:
         system = build(RUNS["vae"].model_copy(update={"width": width}), data / "prepared" / "tiny", steps=1)
-        return training_bytes(system, torch.zeros(batch, 1, 8, 8))
+        return training_bytes(system, Batch(torch.zeros(batch, 1, 8, 8), torch.zeros(batch, 0)))
 
     assert forecast(4, 16) < forecast(4, 64) < forecast(16, 64)
 

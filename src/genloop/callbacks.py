@@ -7,11 +7,15 @@ from typing import Any, Protocol, runtime_checkable
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from genloop import plugins
+from genloop.batches import Batches
+from genloop.conditions import grid_conditions
 from genloop.config import Gan, Vae
+from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
 
 Row = dict[str, float | int | str]
@@ -32,14 +36,17 @@ class Observer(Protocol):
 
 
 class KeyedNoise(Callback):
-    """Keys all randomness of a step by seed, epoch and step, so that a resumed training draws what it would have."""
+    """Keys all randomness of a step by seed, epoch and step, so that a resumed training draws what it would have.
+
+    Each of several devices draws its own.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_batch_start(self, trainer: lightning.Trainer, system: Any, batch: Any, batch_idx: int) -> None:
         """Seed the generators of every device."""
-        torch.manual_seed(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx))
+        torch.manual_seed(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx, trainer.global_rank))
 
 
 class Curves(Callback):
@@ -66,9 +73,10 @@ class Curves(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
         """Close the epoch's rows and hand them to the observer."""
         epoch, steps = trainer.current_epoch + 1, int(trainer.num_training_batches)
-        means = {name: float(value) / steps for name, value in self._sums.items()}
+        sums = {name: trainer.strategy.reduce(value, reduce_op="mean") for name, value in self._sums.items()}
+        means = {name: float(value) / steps for name, value in sums.items()}
         row: Row = {"epoch": epoch, "records_seen": epoch * steps * self.batch, **means}
-        layers = [{"epoch": epoch, **statistics} for statistics in layer_statistics(system)]
+        layers = [{"epoch": epoch, **statistics} for statistics in layer_statistics(system.trained)]
         self.losses.append(row)
         self.layers.extend(layers)
         self.observer.epoch(row, layers)
@@ -82,16 +90,11 @@ class Curves(Callback):
         self.losses, self.layers = state_dict["losses"], state_dict["layers"]
 
 
-def layer_statistics(system: nn.Module) -> list[Row]:
-    """Return mean, deviation and norm of each layer's weights, biases and their last gradients.
-
-    Averaged copies of the weights are left out: they follow the others.
-    """
+def layer_statistics(networks: nn.Module) -> list[Row]:
+    """Return mean, deviation and norm of each layer's weights, biases and their last gradients."""
     rows: list[Row] = []
     tensors: list[Tensor] = []
-    for name, module in system.named_modules():
-        if name.startswith("averaged"):
-            continue
+    for name, module in networks.named_modules():
         for part, parameter in module.named_parameters(recurse=False):
             for kind, tensor in ((part, parameter), (f"{part}_gradient", parameter.grad)):
                 if tensor is not None:
@@ -106,9 +109,10 @@ def layer_statistics(system: nn.Module) -> list[Row]:
 class Previews(Callback):
     """Draws the same latents again every few epochs."""
 
-    def __init__(self, run: Gan | Vae, folder: Path, observer: Observer) -> None:
+    def __init__(self, run: Gan | Vae, schema: Schema, folder: Path, observer: Observer) -> None:
         self.run, self.folder, self.observer = run, folder, observer
         self.module = plugins.data(run.modality)
+        self.conditions = grid_conditions(run, schema)
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
         """Draw what random weights generate."""
@@ -119,6 +123,7 @@ class Previews(Callback):
         """Draw what has been learned so far."""
         self._draw(trainer, system, trainer.current_epoch + 1)
 
+    @rank_zero_only
     def _draw(self, trainer: lightning.Trainer, system: Any, epoch: int) -> None:
         if epoch in preview_epochs(int(trainer.max_epochs or 1), self.run.previews):
             path = self.folder / f"epoch_{epoch:04d}.png"
@@ -130,11 +135,11 @@ class Previews(Callback):
     def _records(self, system: Any) -> Tensor:
         network = system.sampled[plugins.SAMPLED[self.run.family].lower()]
         torch.manual_seed(keyed_seed(self.run.seed, "preview"))
-        latents = system.prior.sample(64).to(system.device)
+        latents = system.sampled["prior"].sample(len(self.conditions)).to(system.device)
         training = network.training
-        records = network.eval()(latents).sample()
+        records = network.eval()(latents, self.conditions.to(system.device)).sample()
         network.train(training)
-        return records
+        return records.cpu()
 
 
 def preview_epochs(epochs: int, previews: int) -> set[int]:
@@ -145,8 +150,8 @@ def preview_epochs(epochs: int, previews: int) -> set[int]:
 class Progress(Callback):
     """One bar over the whole training, with losses, rate and time left; silent when nobody watches."""
 
-    def __init__(self, run: Gan | Vae, label: str) -> None:
-        self.batch, self.label = run.batch, label
+    def __init__(self, label: str) -> None:
+        self.label = label
         self.bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
@@ -154,7 +159,8 @@ class Progress(Callback):
         per_epoch = int(trainer.num_training_batches)
         total = per_epoch * int(trainer.max_epochs or 1)
         done = per_epoch * trainer.current_epoch
-        self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=None, mininterval=0.5)
+        silent = True if trainer.global_rank else None  # None: silent where nobody watches
+        self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=silent, mininterval=0.5)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
@@ -179,6 +185,24 @@ class SaveState(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
         """Write the state; Lightning replaces the file as a whole."""
-        if time.monotonic() - self.saved >= SECONDS_BETWEEN_STATES:
+        due = time.monotonic() - self.saved >= SECONDS_BETWEEN_STATES
+        if trainer.strategy.broadcast(due):  # all devices save together
             trainer.save_checkpoint(self.path)
             self.saved = time.monotonic()
+
+
+class Devices(Callback):
+    """Gives each device its part of the batches at the beginning, and one state to all at the end."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def on_fit_start(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Place the records."""
+        self.batches.place(system.device, trainer.global_rank, trainer.world_size)
+
+    def on_train_end(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Give all devices the running statistics of the first, which each has measured on its own records."""
+        if trainer.world_size > 1:
+            for buffer in system.buffers():
+                torch.distributed.broadcast(buffer, src=0)

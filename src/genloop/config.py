@@ -4,7 +4,7 @@
 and never see a default. So nothing in this file can change the bytes of a later stage but through such a file.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -13,6 +13,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(ge=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _refuse(key: str, reason: str, remedy: str) -> NoReturn:
+    raise ValueError(f"{key}: {reason}; set {remedy}")
 
 
 class Choices(BaseModel):
@@ -51,21 +57,34 @@ class ImageData(Prepare):
     reference: Protocol = Protocol()
 
 
+class Trainer(Choices):
+    """What Lightning is told of the machine and of arithmetic."""
+
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"  # the first is the same everywhere
+    devices: Count = 1  # processes on a CPU, or GPUs, which share the pictures of each step
+    strategy: Literal["auto", "ddp"] = "auto"  # auto: ddp where there are several
+    nodes: Count = 1
+    compile: bool = False  # networks by torch.compile: worth its start for long trainings
+
+
 class Training(Choices):
     """The choices that both families share while training."""
 
     data: Name
     modality: Literal["image"]
+    networks: str | None = None  # a module of your own; None: the residual networks of the modality
+    conditional: bool = False  # generate records of a class that is asked for
     epochs: Count | None = None  # None: as many as records_seen asks, between 10 and 1,000
     records_seen: Count = 600_000  # where small networks on small pictures stop gaining quickly
     seed: Seed = 0  # of the weights, the order of records and all noise
     batch: Count = 64
     width: Count = 16  # channels at full resolution; they double with each level down
-    lr_final: Annotated[float, Field(ge=0, le=1)] = (
-        0.05  # share of lr that is left at the end, reached in a straight line
-    )
+    schedule: Literal["linear", "cosine"] = "linear"  # way of the learning rate down
+    lr_warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the steps in which the learning rate rises
+    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of lr that is left at the end
     threads: Count = 1  # equal bytes need an equal number of threads; one is also fastest for small pictures
     previews: Count = 10  # grids drawn from the same latents over the training
+    trainer: Trainer = Trainer()
 
 
 class Gan(Training):
@@ -73,12 +92,31 @@ class Gan(Training):
 
     family: Literal["gan"]
     latent: Count = 64  # dimensions of z
-    lr: LearningRate = 1e-3  # of both networks
-    loss: Literal["non_saturating", "relativistic", "hinge"] = "non_saturating"
-    penalty: Annotated[float, Field(ge=0)] = 0.0  # weight of the zero-centered gradient penalty on real and fake
-    critic_norm: bool = True
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.999  # decay of the averaged generator weights per step
+    lr: LearningRate = 1e-3  # of the generator
+    critic_lr: LearningRate | None = None  # None: lr
+    loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "non_saturating"
+    penalty: Weight = 0.0  # on the slope of the critic
+    penalty_on: Literal["both", "real", "between"] = "both"  # R2 and R1; R1; of the Wasserstein loss
+    penalty_form: Literal["exact", "difference"] = "exact"
+    penalty_every: Count = 1  # steps; the weight grows with it
+    critic_norm: Literal["batch", "spectral", "none"] = "batch"
+    augment: Annotated[float, Field(ge=0, le=1)] | Literal["adaptive"] = 0.0  # share of records that are changed
+    average: Decay = 0.999  # of the averaged generator weights, per step
     prior: Literal["standard"] = "standard"
+
+    @model_validator(mode="after")
+    def _choices_agree(self) -> "Gan":
+        if self.loss == "wasserstein" and not self.penalty and self.critic_norm != "spectral":
+            _refuse("loss", "wasserstein needs a critic of bounded slope", "penalty: 10 and penalty_on: between")
+        if self.penalty and self.critic_norm == "batch":
+            _refuse("penalty", "batch normalization ties the records of a batch together", "critic_norm: none")
+        if self.penalty_form == "difference" and self.penalty_on == "between":
+            _refuse(
+                "penalty_form", "differences estimate the penalties on real and on fake records", "penalty_on: both"
+            )
+        if self.penalty and self.penalty_form == "exact" and self.trainer.compile:
+            _refuse("trainer.compile", "compiled networks have no second derivative", "penalty_form: difference")
+        return self
 
 
 class Vae(Training):
@@ -87,7 +125,21 @@ class Vae(Training):
     family: Literal["vae"]
     latent: Count = 32  # dimensions of z
     lr: LearningRate = 2e-3
+    likelihood: Literal["logistic", "logistic_mixture", "gaussian", "bernoulli"] = "logistic"
     prior: Literal["mixture", "standard"] = "mixture"
+    layers: Literal[1, 2] = 1  # of latents
+    rate_weight: Weight = 1.0
+    rate_warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the steps in which the weight of the rate rises
+    free_bits: Weight = 0.0  # of the rate, mean of a batch, that cost nothing
+    importance: Count = 1  # latents per record in the bound that is maximized
+    average: Decay = 0.0  # of the averaged weights, per step
+    second_stage: bool = False  # draw latents from a mixture that is fitted to the posteriors afterwards
+
+    @model_validator(mode="after")
+    def _choices_agree(self) -> "Vae":
+        if self.free_bits and self.importance > 1:
+            _refuse("free_bits", "the importance-weighted bound has no rate of its own", "importance: 1")
+        return self
 
 
 class Sample(Choices):
@@ -95,6 +147,7 @@ class Sample(Choices):
 
     count: Count = 1000
     seed: Seed = 0
+    label: str | None = None  # the class of all records of a conditional run; None: as often as in training
 
 
 class GanEvaluate(Choices):
@@ -108,6 +161,8 @@ class VaeEvaluate(Choices):
 
     family: Literal["vae"] = "vae"
     draws: Count = 16  # latents per test record in the estimate of the elbo
+    importance: Count = 50  # latents per test record in the importance-weighted bound
+    importance_records: Count = 500  # test records in that bound
     seed: Seed = 0
 
 
@@ -147,6 +202,10 @@ class Params(Choices):
                 raise ValueError(
                     f"runs.{name}.modality: {run.modality}, but data.{run.data}.modality is {data.modality}"
                 )
+            if run.sample.label is not None and not run.conditional:
+                raise ValueError(f"runs.{name}.sample.label: the run does not know classes; set conditional: true")
+            if run.trainer.devices * run.trainer.nodes > 1 and run.batch % (run.trainer.devices * run.trainer.nodes):
+                raise ValueError(f"runs.{name}.batch: {run.batch} cannot be shared evenly by the trainer's devices")
             if run.sample.count < data.reference.count:
                 raise ValueError(
                     f"runs.{name}.sample.count: {run.sample.count} is fewer than the {data.reference.count} "

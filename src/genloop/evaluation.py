@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from genloop import plugins
-from genloop.bounds import elbo_scores
-from genloop.config import GanEvaluate, VaeEvaluate
+from genloop.bounds import bound_scores
+from genloop.config import GanEvaluate, Vae, VaeEvaluate
 from genloop.numerics import make_reproducible
 from genloop.sampling import load_run
 
@@ -16,7 +16,12 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
     run = load_run(weights)
     make_reproducible(run.threads)
     scores, protocol = plugins.scores(run.modality).score(data / "samples" / name, data / "reference" / run.data)
-    if isinstance(choices, VaeEvaluate):
-        scores |= elbo_scores(weights, run, data / "prepared" / run.data, choices)
-        protocol |= {"elbo_draws": choices.draws, "elbo_seed": choices.seed}
+    if isinstance(choices, VaeEvaluate) and isinstance(run, Vae):
+        scores |= bound_scores(weights, run, data / "prepared" / run.data, choices)
+        protocol |= {
+            "elbo_draws": choices.draws,
+            "elbo_seed": choices.seed,
+            "importance_draws": choices.importance,
+            "importance_records": choices.importance_records,
+        }
     return {**scores, "protocol": protocol}

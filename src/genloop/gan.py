@@ -1,6 +1,7 @@
 """The GAN: the order in which critic and generator improve each other; nothing here knows what a record is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -8,73 +9,108 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 
+from genloop.averaging import averaged
+from genloop.batches import Batch
 from genloop.config import Gan
-from genloop.losses import ADVERSARIAL, gradient_penalty
+from genloop.losses import ADVERSARIAL, between, difference_penalty, gradient_penalty, lipschitz_penalty
 from genloop.plugins import Networks, Schema
 from genloop.priors import build_prior
-from genloop.schedule import linear_decay
+from genloop.schedule import learning_rate
 
 BETAS = (0.5, 0.99)  # from an earlier trial, not varied since: docs/experiments.md
+OVERFITTED = 0.6  # mean sign of the critic's verdicts on real records above which augmentation grows (Karras 2020)
+ADAPTATION = 100_000  # records in which an adaptive augmentation can go from none to all
 
 
 class GanSystem(lightning.LightningModule):
     """Trains a generator against a critic and keeps the average of the generator's weights over the steps."""
 
+    trained: Any  # networks by name
+    share: Tensor  # of records that augmentation changes
+
     def __init__(self, run: Gan, schema: Schema, networks: Networks, steps: int) -> None:
-        """Build both networks; ``steps`` is the number of batches of the whole training, for the learning rate."""
+        """Build both networks; ``steps`` is the number of batches of the whole training, for the learning rates."""
         super().__init__()
         self.automatic_optimization = False
         self.run, self.steps = run, steps
-        self.generator = networks.Generator(run, schema)
-        self.critic = networks.Critic(run, schema)
-        self.averaged = AveragedModel(self.generator, multi_avg_fn=self._average, use_buffers=True)
+        self.trained = nn.ModuleDict(
+            {"generator": networks.Generator(run, schema), "critic": networks.Critic(run, schema)}
+        )
+        self.averaged = averaged(self.trained["generator"], run.average)
         self.prior = build_prior(run)
         self.loss = ADVERSARIAL[run.loss]
+        self.augment = networks.Augment() if run.augment else None
+        self.register_buffer("share", torch.tensor(0.0 if run.augment == "adaptive" else float(run.augment)))
 
     @property
     def sampled(self) -> dict[str, nn.Module]:
         """The networks that are saved and sampled from, by name."""
         return {"generator": self.averaged.module, "prior": self.prior}
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the critic's verdict on as many fake records as ``x`` has real ones."""
-        return self.critic(self.generator(self._latents(x)).rsample())
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the critic's verdict on as many fake records as the batch has real ones."""
+        return self._verdicts(self._fake(batch), batch.condition)
 
     def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
-        """Return the critic's and the generator's optimizer, each with the same decay."""
-        networks: list[nn.Module] = [self.critic, self.generator]
-        optimizers = [Adam(network.parameters(), self.run.lr, betas=BETAS) for network in networks]
-        return optimizers, [LambdaLR(o, linear_decay(self.steps, self.run.lr_final)) for o in optimizers]
+        """Return the critic's and the generator's optimizer, each with the same schedule."""
+        run = self.run
+        rates = {"critic": run.critic_lr or run.lr, "generator": run.lr}
+        optimizers = [Adam(self.trained[name].parameters(), lr, BETAS, fused=True) for name, lr in rates.items()]
+        factor = learning_rate(self.steps, run.lr_warmup, run.lr_final, run.schedule)
+        return optimizers, [LambdaLR(optimizer, factor) for optimizer in optimizers]
 
-    def training_step(self, x: Tensor, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Improve the critic once, then the generator once; return both losses."""
-        critic_loss = self._improve_critic(x)
-        generator_loss = self._improve_generator(x)
-        self.averaged.update_parameters(self.generator)
+        critic_loss = self._improve_critic(batch, batch_idx)
+        generator_loss = self._improve_generator(batch)
+        self.averaged.update_parameters(self.trained["generator"])
         schedulers: Any = self.lr_schedulers()
         for scheduler in schedulers:
             scheduler.step()
-        return {"critic": critic_loss.detach(), "generator": generator_loss.detach()}
+        losses = {"critic": critic_loss.detach(), "generator": generator_loss.detach()}
+        return losses | ({"augment": self.share.clone()} if self.augment else {})
 
-    def _improve_critic(self, x: Tensor) -> Tensor:
-        self.critic.requires_grad_(True)
+    def _improve_critic(self, batch: Batch, step: int) -> Tensor:
+        self.trained["critic"].requires_grad_(True)
         with torch.no_grad():
-            fake = self.generator(self._latents(x)).rsample()
-        if self.run.penalty:
-            x, fake = x.requires_grad_(), fake.requires_grad_()
-        on_real, on_fake = self.critic(x), self.critic(fake)
+            fake = self._fake(batch)
+        on_real, on_fake = self._verdicts(batch.x, batch.condition), self._verdicts(fake, batch.condition)
         loss = self.loss.critic(on_real, on_fake)
-        if self.run.penalty:
-            loss = loss + self.run.penalty * (gradient_penalty(on_real, x) + gradient_penalty(on_fake, fake))
+        if self.run.penalty and step % self.run.penalty_every == 0:
+            loss = loss + self.run.penalty * self.run.penalty_every * self._penalty(batch, fake)
+        if self.run.augment == "adaptive":
+            self._adapt(on_real.detach())
         return self._step(0, loss.mean())
 
-    def _improve_generator(self, x: Tensor) -> Tensor:
-        self.critic.requires_grad_(False)  # its gradients stay those of its own step, for the layer statistics
-        on_fake = self(x)
-        on_real = self.critic(x.detach()) if self.loss.generator_sees_real else None
+    def _improve_generator(self, batch: Batch) -> Tensor:
+        self.trained["critic"].requires_grad_(False)  # its gradients stay those of its own step, for the statistics
+        on_fake = self(batch)
+        on_real = self._verdicts(batch.x, batch.condition) if self.loss.generator_sees_real else None
         return self._step(1, self.loss.generator(on_real, on_fake).mean())
+
+    def _fake(self, batch: Batch) -> Tensor:
+        z = self.prior.sample(len(batch.x)).to(batch.x.device)
+        return self.trained["generator"](z, batch.condition).rsample()
+
+    def _verdicts(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Return the critic's verdicts on records, real and fake ones augmented alike."""
+        return self.trained["critic"](self.augment(x, self.share) if self.augment else x, condition)
+
+    def _penalty(self, batch: Batch, fake: Tensor) -> Tensor:
+        """Return the penalty on the critic's slope for each record, in full precision and without augmentation."""
+        with torch.autocast(batch.x.device.type, enabled=False):
+            critic: Callable[[Tensor], Tensor] = partial(self.trained["critic"], condition=batch.condition)
+            if self.run.penalty_on == "between":
+                return lipschitz_penalty(critic, between(batch.x, fake))
+            measure = gradient_penalty if self.run.penalty_form == "exact" else difference_penalty
+            on_real = measure(critic, batch.x)
+            return on_real + measure(critic, fake) if self.run.penalty_on == "both" else on_real
+
+    def _adapt(self, on_real: Tensor) -> None:
+        """Move the share of augmented records: up while the critic is too sure of real ones, else down."""
+        direction = torch.sign(on_real.sign().mean() - OVERFITTED)
+        self.share.add_(direction * len(on_real) / ADAPTATION).clamp_(0.0, 1.0)
 
     def _step(self, index: int, loss: Tensor) -> Tensor:
         optimizers: Any = self.optimizers()
@@ -83,15 +119,3 @@ class GanSystem(lightning.LightningModule):
         self.manual_backward(loss)
         optimizer.step()
         return loss
-
-    def _latents(self, x: Tensor) -> Tensor:
-        return self.prior.sample(len(x)).to(x.device)
-
-    def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        """Move the average towards the current weights; early on faster, so that it forgets the random start."""
-        decay = min(self.run.average, (1 + int(count)) / (10 + int(count)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value.to(mean.dtype), 1 - decay)
-            else:
-                mean.copy_(value)

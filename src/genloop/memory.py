@@ -6,13 +6,14 @@ from typing import Any
 import psutil
 from torch import Tensor, nn
 
+from genloop.batches import Batch
 from genloop.errors import GenloopError
 
 COPIES = 4  # of each weight: itself, its gradient and the two moments of Adam
 PASSES = 3  # activations alive at once: of a real batch, of a fake batch, and their gradients
 
 
-def training_bytes(system: nn.Module, batch: Tensor) -> int:
+def training_bytes(system: nn.Module, batch: Batch) -> int:
     """Estimate the memory of a training step in bytes, by sending a batch without data through the networks."""
     activations = 0
 
@@ -25,12 +26,12 @@ def training_bytes(system: nn.Module, batch: Tensor) -> int:
     for module in ghost.modules():
         if not list(module.children()):
             module.register_forward_hook(count)
-    ghost(batch.to("meta"))
+    ghost(Batch(*(tensor.to("meta") for tensor in batch)))
     weights = sum(parameter.numel() * parameter.element_size() for parameter in system.parameters())
     return COPIES * weights + PASSES * activations
 
 
-def check_memory(name: str, system: Any, batch: Tensor) -> None:
+def check_memory(name: str, system: Any, batch: Batch) -> None:
     """Refuse a training that would not fit into the free memory.
 
     Raises:

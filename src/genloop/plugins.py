@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
@@ -22,6 +23,11 @@ class Schema(Protocol):
     @property
     def dimensions(self) -> int:
         """Numbers in one record, for figures per dimension."""
+        ...
+
+    @property
+    def conditions(self) -> int:
+        """Numbers in a condition, which says what a record is asked to be; 0 where nothing can be asked."""
         ...
 
 
@@ -50,8 +56,21 @@ class Records(Protocol):
         """Return the number of records."""
         ...
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all records take on a device."""
+        ...
+
+    def on(self, device: torch.device) -> "Records":
+        """Return the same records held by a device."""
+        ...
+
     def gather(self, indices: Any) -> Tensor:
         """Return the records at ``indices`` as the networks see them: [batch, ...]."""
+        ...
+
+    def conditions(self, indices: Any) -> Tensor:
+        """Return the conditions of the records at ``indices``: [batch, conditions]."""
         ...
 
 
@@ -76,7 +95,15 @@ class DataModule(Protocol):
         """Open the records of ``train`` or ``test`` without reading them all."""
         ...
 
-    def write_samples(self, folder: Path, records: Tensor, schema: Schema) -> None:
+    def draw_conditions(self, schema: Schema, count: int, label: str | None) -> Tensor:
+        """Draw conditions as often as in training, or all as ``label`` says: [count, conditions]."""
+        ...
+
+    def even_conditions(self, schema: Schema) -> Tensor:
+        """Return conditions that show all there are, for a picture."""
+        ...
+
+    def write_samples(self, folder: Path, records: Tensor, conditions: Tensor, schema: Schema) -> None:
         """Write generated records as ``samples.*``."""
         ...
 
@@ -87,22 +114,30 @@ class DataModule(Protocol):
 
 @runtime_checkable
 class Networks(Protocol):
-    """``genloop.<modality>.networks.residual``: four networks, each built from a run's choices and the schema."""
+    """``genloop.<modality>.networks.residual``, or a module of your own: networks built from choices and schema.
+
+    A run of the family ``gan`` needs Generator and Critic, and Augment where it augments; one of the family ``vae``
+    needs Encoder and Decoder. Their ``width`` is ``run.width``, their latent has ``run.latent`` dimensions.
+    """
 
     def Generator(self, run: Any, schema: Any) -> nn.Module:
-        """Latent [batch, latent] -> Likelihood."""
+        """Latent [batch, latent], condition [batch, conditions] -> Likelihood."""
         ...
 
     def Critic(self, run: Any, schema: Any) -> nn.Module:
-        """Records [batch, ...] -> one logit per record [batch], high for real."""
+        """Records [batch, ...], condition -> one logit per record [batch], high for real."""
+        ...
+
+    def Augment(self) -> nn.Module:
+        """Records, share in [0, 1] -> records of which that share is changed in ways that leave them plausible."""
         ...
 
     def Encoder(self, run: Any, schema: Any) -> nn.Module:
-        """Records [batch, ...] -> posterior over the latent."""
+        """Records [batch, ...], condition -> posterior over the latent."""
         ...
 
     def Decoder(self, run: Any, schema: Any) -> nn.Module:
-        """Latent [batch, latent] -> Likelihood."""
+        """Latent [batch, latent], condition -> Likelihood; ``observed(x)`` is what that likelihood takes of records."""
         ...
 
 
@@ -129,9 +164,13 @@ def data(modality: str) -> DataModule:
     return cast(DataModule, import_module(f"genloop.{modality}.data"))
 
 
-def networks(modality: str) -> Networks:
-    """Return the module that builds networks for this modality."""
-    return cast(Networks, import_module(f"genloop.{modality}.networks.residual"))
+def networks(run: Any) -> Networks:
+    """Return the module that builds a run's networks: that of its modality, or the one that ``networks`` names."""
+    if run.networks:
+        from genloop.own import import_pinned
+
+        return cast(Networks, import_pinned(run.networks))
+    return cast(Networks, import_module(f"genloop.{run.modality}.networks.residual"))
 
 
 def scores(modality: str) -> ScoresModule:
@@ -147,4 +186,4 @@ def system(family: str) -> Any:
 def sampled_network(run: Any, schema: Schema) -> tuple[str, nn.Module]:
     """Return the name and a new instance of the network that a run's samples come from."""
     name = SAMPLED[run.family]
-    return name.lower(), getattr(networks(run.modality), name)(run, schema)
+    return name.lower(), getattr(networks(run), name)(run, schema)

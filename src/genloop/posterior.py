@@ -1,12 +1,16 @@
-"""The approximate posterior q(z | x) of a VAE, the same for every kind of data."""
+"""Normal distributions over latents, such as the approximate posterior q(z | x), the same for every kind of data."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genloop.priors import log_normal
+
+def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the log density of a normal distribution in nats, element by element."""
+    return -0.5 * (math.log(2 * math.pi) + log_variance + (z - mean) ** 2 * torch.exp(-log_variance))
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,16 @@ class DiagonalNormal:
 
     mean: Float[Tensor, "batch latent"]
     log_variance: Float[Tensor, "batch latent"]
+
+    @staticmethod
+    def of(outputs: Float[Tensor, "batch outputs"]) -> "DiagonalNormal":
+        """Take a network's outputs for means and log variances, held between 6e-6 and 3,000."""
+        mean, log_variance = outputs.float().chunk(2, dim=1)
+        return DiagonalNormal(mean, log_variance.clamp(-12.0, 8.0))
+
+    def repeated(self, draws: int) -> "DiagonalNormal":
+        """Return the distribution with its records one after the other, ``draws`` times: [draws * batch, latent]."""
+        return DiagonalNormal(self.mean.repeat(draws, 1), self.log_variance.repeat(draws, 1))
 
     def rsample(self) -> Float[Tensor, "batch latent"]:
         """Draw one latent per record, differentiable in mean and variance (Kingma and Welling 2014, section 2.4)."""

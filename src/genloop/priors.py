@@ -1,6 +1,5 @@
 """What latents are drawn from, and how probable a latent is."""
 
-import math
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genloop.config import Gan, Vae
+from genloop.posterior import DiagonalNormal, log_normal
 
+LADDER_WIDTH = 8  # hidden units per latent
 COMPONENTS = 32  # of the mixture; more did not help handwritten digits
 Latents = Float[Tensor, "batch latent"]
 
@@ -22,17 +23,25 @@ class Prior(Protocol):
         """Draw latents from the global generator."""
         ...
 
-    def log_prob(self, z: Latents) -> Float[Tensor, " batch"]:
-        """Return log p(z) in nats."""
+    def infer(self, posterior: DiagonalNormal) -> tuple[Latents, Float[Tensor, " batch"]]:
+        """Draw the latents that the decoder reads, and return the rate of all latents beside them, in nats."""
         ...
 
 
-def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return the log density of a normal distribution, element by element."""
-    return -0.5 * (math.log(2 * math.pi) + log_variance + (z - mean) ** 2 * torch.exp(-log_variance))
+class SingleLayer(nn.Module):
+    """A prior over the only layer of latents."""
+
+    def infer(self, posterior: DiagonalNormal) -> tuple[Latents, Float[Tensor, " batch"]]:
+        """Draw a latent per record of the posterior and return its rate log q(z | x) - log p(z)."""
+        z = posterior.rsample()
+        return z, posterior.log_prob(z) - self.log_prob(z)
+
+    def log_prob(self, z: Latents) -> Float[Tensor, " batch"]:
+        """Return log p(z) in nats."""
+        raise NotImplementedError
 
 
-class StandardNormal(nn.Module):
+class StandardNormal(SingleLayer):
     """Independent normal latents with mean 0 and variance 1; nothing to learn."""
 
     def __init__(self, latent: int) -> None:
@@ -49,7 +58,7 @@ class StandardNormal(nn.Module):
         return log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
 
 
-class Mixture(nn.Module):
+class Mixture(SingleLayer):
     """A mixture of normal distributions, learned with the elbo.
 
     The prior that makes the elbo largest is the average of the posteriors (Hoffman and Johnson 2016, "ELBO surgery";
@@ -77,6 +86,58 @@ class Mixture(nn.Module):
         return torch.logsumexp(F.log_softmax(self.logits, 0) + each, 1)
 
 
-def build_prior(run: Gan | Vae) -> StandardNormal | Mixture:
+class Ladder(nn.Module):
+    """Two layers of latents: a deeper one with a prior of its own, and the one that the decoder reads, given it.
+
+    p(z, y) = p(y) p(z | y) and q(z, y | x) = q(z | x) q(y | z) (Burda et al. 2016, "Importance weighted autoencoders",
+    section 2 and appendix A).
+    """
+
+    def __init__(self, latent: int, deepest: "StandardNormal | Mixture") -> None:
+        """Connect both layers by networks with one hidden layer."""
+        super().__init__()
+        self.deepest = deepest
+        width = LADDER_WIDTH * latent
+        self.up, self.down = (
+            nn.Sequential(nn.Linear(latent, width), nn.SiLU(), nn.Linear(width, 2 * latent)) for _ in range(2)
+        )
+
+    def sample(self, count: int) -> Latents:
+        """Draw the deeper latents, then those that the decoder reads, on the CPU."""
+        y = self.deepest.sample(count)
+        device = next(self.parameters()).device
+        return DiagonalNormal.of(self.down(y.to(device))).rsample().cpu()
+
+    def infer(self, posterior: DiagonalNormal) -> tuple[Latents, Float[Tensor, " batch"]]:
+        """Draw both latents; the rate is that of both."""
+        z = posterior.rsample()
+        y, deeper = self.deepest.infer(DiagonalNormal.of(self.up(z)))
+        return z, posterior.log_prob(z) - DiagonalNormal.of(self.down(y)).log_prob(z) + deeper
+
+
+class FittedMixture(nn.Module):
+    """A mixture of normal distributions with full covariances, fitted to latents after training: second_stage.py."""
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def __init__(self, components: int, latent: int) -> None:
+        """Make room for a fit."""
+        super().__init__()
+        self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.double))
+        self.register_buffer("means", torch.zeros(components, latent))
+        self.register_buffer("factors", torch.zeros(components, latent, latent))  # Cholesky, of the covariances
+
+    def sample(self, count: int) -> Tensor:
+        """Draw latents on the CPU: [count, latent]."""
+        weights, means, factors = (buffer.cpu() for buffer in (self.weights, self.means, self.factors))
+        chosen = torch.multinomial(weights, count, replacement=True)
+        noise = torch.randn(count, means.shape[1], 1)
+        return means[chosen] + (factors[chosen] @ noise).squeeze(2)
+
+
+def build_prior(run: Gan | Vae) -> StandardNormal | Mixture | Ladder:
     """Return the prior that a run's choices name."""
-    return Mixture(run.latent) if run.prior == "mixture" else StandardNormal(run.latent)
+    prior = Mixture(run.latent) if run.prior == "mixture" else StandardNormal(run.latent)
+    return Ladder(run.latent, prior) if isinstance(run, Vae) and run.layers == 2 else prior

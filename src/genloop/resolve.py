@@ -7,9 +7,21 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from genloop.config import GanEvaluate, GanRun, ImageData, Params, Prepare, Protocol, Sample, VaeEvaluate, VaeRun
+from genloop.config import (
+    GanEvaluate,
+    GanRun,
+    ImageData,
+    Params,
+    Prepare,
+    Protocol,
+    Sample,
+    Trainer,
+    VaeEvaluate,
+    VaeRun,
+)
 from genloop.errors import GenloopError
 from genloop.outputs import replace_folder, write_json
+from genloop.own import pin
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -54,7 +66,7 @@ def _explain(fault: Any) -> str:
         similar = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
         return f"{key}: no such key" + (f"; did you mean '{similar[0]}'?" if similar else f"; known: {_listed(place)}")
     if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
+        return f"{key}.{fault['ctx']['error']}" if key else str(fault["ctx"]["error"])
     message = fault["msg"][0].lower() + fault["msg"][1:]
     given = fault["input"]
     return f"{key}: {message}" + (
@@ -69,6 +81,7 @@ def _known_keys(place: list[str]) -> list[str]:
         ("data",): (ImageData,),
         ("data", "reference"): (Protocol,),
         ("runs",): (GanRun, VaeRun),
+        ("runs", "trainer"): (Trainer,),
         ("runs", "sample"): (Sample,),
         ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
     }
@@ -80,17 +93,27 @@ def _listed(place: list[str]) -> str:
     return ", ".join(sorted(set(_known_keys(place)))) or "none"
 
 
-def write_resolved(params: Params, out: Path) -> None:
-    """Write every choice of every stage, defaults filled in; ``out`` is replaced as a whole."""
+def write_resolved(params: Params, out: Path, project: Path = Path()) -> None:
+    """Write every choice of every stage, defaults filled in; ``out`` is replaced as a whole.
+
+    Networks of your own, looked for in ``project``, are pinned by their source.
+    """
     with replace_folder(out) as folder:
         for name, data in params.data.items():
             write_json(folder / name / "prepare.json", _only(data, Prepare))
             write_json(folder / name / "reference.json", data.reference.model_dump() | {"modality": data.modality})
         for name, run in params.runs.items():
-            write_json(folder / name / "train.json", run.model_dump(exclude={"sample", "evaluate"}))
+            write_json(folder / name / "train.json", _training(name, run, project))
             write_json(folder / name / "sample.json", run.sample.model_dump())
             write_json(folder / name / "evaluate.json", run.evaluate.model_dump())
         write_json(folder / "runs.json", {name: run.data for name, run in params.runs.items()})
+
+
+def _training(name: str, run: GanRun | VaeRun, project: Path) -> dict[str, Any]:
+    choices = run.model_dump(exclude={"sample", "evaluate"})
+    if run.networks is not None:
+        choices["networks"] = pin(run.networks, f"params.yaml: runs.{name}.networks", project)
+    return choices
 
 
 def _only(choices: Any, kind: Any) -> dict[str, Any]:

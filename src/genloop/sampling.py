@@ -1,21 +1,33 @@
 """From trained weights to generated records, without Lightning or MLflow."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from genloop import plugins
+from genloop.conditions import drawn_conditions, grid_conditions
 from genloop.config import Gan, Sample, Train, Vae
 from genloop.identity import hash_tensors, read_tensors
 from genloop.numerics import make_reproducible
 from genloop.outputs import read_choices, replace_folder, write_json
-from genloop.priors import Prior, build_prior
+from genloop.priors import FittedMixture, build_prior
 from genloop.randomness import keyed_seed
 
 T = TypeVar("T", bound=nn.Module)
+Tensors = dict[str, Tensor]
+SHOWN = 64  # records in a grid without classes
 BLOCK = 256  # records drawn at a time: the first n records are the same whatever the count
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """What latents are drawn from: a prior, or the second stage."""
+
+    def sample(self, count: int) -> Tensor:
+        """Draw latents from the global generator."""
+        ...
 
 
 def load_run(weights: Path) -> Gan | Vae:
@@ -23,25 +35,43 @@ def load_run(weights: Path) -> Gan | Vae:
     return read_choices(weights / "run.json", Train)
 
 
-def load_network(weights: Path, network: T, name: str) -> T:
+def load_network(tensors: Tensors, network: T, name: str) -> T:
     """Fill ``network`` with the tensors saved under ``name`` and set it to evaluation."""
-    tensors = read_tensors(weights / "weights.safetensors")
-    prefix = f"{name}."
-    network.load_state_dict(
-        {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    )
+    network.load_state_dict(saved_under(tensors, name))
     network.eval()
     return network
 
 
+def saved_under(tensors: Tensors, name: str) -> Tensors:
+    """Return the tensors of one network."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def load_sampler(tensors: Tensors, run: Gan | Vae) -> Sampler:
+    """Return what a run's latents are drawn from."""
+    if isinstance(run, Vae) and run.second_stage:
+        means = saved_under(tensors, "sampler")["means"]
+        return load_network(tensors, FittedMixture(*means.shape), "sampler")
+    return load_network(tensors, build_prior(run), "prior")
+
+
 @torch.no_grad()
-def draw(network: nn.Module, prior: Prior, count: int, seed: int) -> Tensor:
-    """Return ``count`` records from latents of the prior, keyed by ``seed``: [count, ...]."""
-    blocks = []
+def decode(network: nn.Module, sampler: Sampler, conditions: Tensor) -> Tensor:
+    """Return a record for each condition: [conditions, ...]."""
+    return network(sampler.sample(len(conditions)), conditions).sample()
+
+
+def draw(
+    network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, seed: int, label: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return ``count`` records and their conditions from latents that are keyed by ``seed``."""
+    records, conditions = [], []
     for block in range(-(-count // BLOCK)):
         torch.manual_seed(keyed_seed(seed, "sample", block))
-        blocks.append(network(prior.sample(BLOCK)).sample())
-    return torch.cat(blocks)[:count]
+        conditions.append(drawn_conditions(run, schema, BLOCK, label))
+        records.append(decode(network, sampler, conditions[-1]))
+    return torch.cat(records)[:count], torch.cat(conditions)[:count]
 
 
 def sample(weights: Path, choices: Sample, out: Path) -> None:
@@ -50,15 +80,22 @@ def sample(weights: Path, choices: Sample, out: Path) -> None:
     make_reproducible(run.threads)
     module = plugins.data(run.modality)
     schema = module.read_schema(weights)
+    tensors = read_tensors(weights / "weights.safetensors")
     name, network = plugins.sampled_network(run, schema)
-    prior = load_network(weights, build_prior(run), "prior")
-    records = draw(load_network(weights, network, name), prior, choices.count, choices.seed)
+    load_network(tensors, network, name)
+    sampler = load_sampler(tensors, run)
+    records, conditions = draw(network, sampler, run, schema, choices.count, choices.seed, choices.label)
+    torch.manual_seed(keyed_seed(choices.seed, "grid"))
+    shown = decode(network, sampler, grid_conditions(run, schema)) if run.conditional else records[:SHOWN]
     with replace_folder(out) as folder:
-        module.write_samples(folder, records, schema)
-        module.draw(records).save(folder / "grid.png")
-        manifest = {
-            "count": choices.count,
-            "seed": choices.seed,
-            "weights": hash_tensors(weights / "weights.safetensors"),
-        }
-        write_json(folder / "manifest.json", manifest)
+        module.write_samples(folder, records, conditions, schema)
+        module.draw(shown).save(folder / "grid.png")
+        write_json(
+            folder / "manifest.json",
+            {
+                "count": choices.count,
+                "label": choices.label,
+                "seed": choices.seed,
+                "weights": hash_tensors(weights / "weights.safetensors"),
+            },
+        )

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pandas as pd
 import pytorch_lightning as lightning
 import torch
 from filelock import FileLock, Timeout
+from pytorch_lightning.callbacks import Callback
 from safetensors.torch import save
 
 from genloop import plugins
 from genloop.batches import Batches
-from genloop.callbacks import Curves, KeyedNoise, Observer, Previews, Progress, SaveState
+from genloop.callbacks import Curves, Devices, KeyedNoise, Observer, Previews, Progress, SaveState
 from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
+from genloop.devices import process_rank
 from genloop.errors import GenloopError
 from genloop.memory import check_memory
 from genloop.numerics import make_reproducible
@@ -29,7 +32,7 @@ def build(run: Gan | Vae, prepared: Path, steps: int) -> Any:
     """Return the LightningModule of a run, its weights and biases drawn from the run's seed."""
     schema = plugins.data(run.modality).read_schema(prepared)
     torch.manual_seed(keyed_seed(run.seed, "weights"))
-    system = plugins.system(run.family)(run, schema, plugins.networks(run.modality), steps)
+    system = plugins.system(run.family)(run, schema, plugins.networks(run), steps)
     return system.to(memory_format=torch.channels_last)  # the faster order for convolutions; others keep theirs
 
 
@@ -47,47 +50,81 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
     Raises:
         GenloopError: another process trains the same, or the memory does not suffice.
     """
-    state.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(state.with_suffix(".lock"), timeout=0):
+        with _alone(state):
             system, curves = _fit(name, run, prepared, state, observer)
-            _save(run, prepared, system, curves, state, out)
-            shutil.rmtree(state)
+            if process_rank() == 0:
+                _save(run, prepared, system, curves, state, out)
+                shutil.rmtree(state)
     except Timeout:
         raise GenloopError(f"{name}: another process is training exactly this; wait for it or stop it") from None
+
+
+def _alone(state: Path) -> AbstractContextManager[object]:
+    """Hold the state for this training; further processes of the same training follow its first."""
+    if process_rank():
+        return nullcontext()
+    state.mkdir(parents=True, exist_ok=True)
+    return FileLock(state.with_suffix(".lock"), timeout=0)
 
 
 def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Observer) -> tuple[Any, Curves]:
     _quiet_lightning()
     make_reproducible(run.threads)
-    records = plugins.data(run.modality).open_records(prepared, "train")
+    module = plugins.data(run.modality)
+    records, schema = module.open_records(prepared, "train"), module.read_schema(prepared)
     epochs = resolve_epochs(run.epochs, run.records_seen, len(records))
-    batches = Batches(records, run.batch, run.seed, epoch=lambda: trainer.current_epoch)
+    batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
     system = build(run, prepared, steps=epochs * len(batches))
-    check_memory(name, system, records.gather([0] * batches.batch))
+    check_memory(name, system, batches.gather([0] * batches.batch))
     curves = Curves(batches.batch, observer)
-    callbacks = [KeyedNoise(run.seed), curves, Previews(run, state / "previews", observer), Progress(run, name)]
-    trainer = lightning.Trainer(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=1,
-        max_epochs=epochs,
-        deterministic=True,
-        callbacks=[*callbacks, SaveState(state / "state.ckpt")],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=state,
-    )
+    callbacks = [
+        Devices(batches),
+        KeyedNoise(run.seed),
+        curves,
+        Previews(run, schema, state / "previews", observer),
+        Progress(name),
+        SaveState(state / "state.ckpt"),
+    ]
+    trainer = build_trainer(run, epochs, callbacks, state)
+    if run.trainer.compile:
+        for network in system.trained.values():
+            network.compile()
     saved = state / "state.ckpt"
     trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
     return system, curves
 
 
+def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder: Path) -> lightning.Trainer:
+    """Return Lightning's trainer: on a GPU where there is one, and with nothing that genloop does itself."""
+    choices = run.trainer
+    parallel = choices.strategy == "ddp" or choices.devices * choices.nodes > 1
+    return lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        precision=choices.precision,
+        devices=choices.devices,
+        num_nodes=choices.nodes,
+        strategy="ddp_find_unused_parameters_true" if parallel else "auto",  # a GAN's losses each use one network
+        max_epochs=epochs,
+        deterministic=True,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+
+
 def _save(run: Gan | Vae, prepared: Path, system: Any, curves: Curves, state: Path, out: Path) -> None:
+    networks = system.sampled
+    if isinstance(run, Vae) and run.second_stage:
+        from genloop.second_stage import fit_sampler
+
+        networks["sampler"] = fit_sampler(run, networks, plugins.data(run.modality).open_records(prepared, "train"))
     tensors = {
         f"{name}.{key}": tensor.detach().cpu().contiguous()
-        for name, network in system.sampled.items()
+        for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
     losses, layers = pd.DataFrame(curves.losses), pd.DataFrame(curves.layers)

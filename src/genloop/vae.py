@@ -1,51 +1,89 @@
-"""The VAE: maximizes the elbo of each record in nats; nothing here knows what a record is."""
+"""The VAE: maximizes a bound on the likelihood of each record in nats; nothing here knows what a record is."""
 
+import math
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
+from genloop.averaging import averaged
+from genloop.batches import Batch
 from genloop.config import Vae
-from genloop.losses import negative_elbo
+from genloop.losses import negative_bound
 from genloop.plugins import Likelihood, Networks, Schema
 from genloop.priors import build_prior
-from genloop.schedule import linear_decay
+from genloop.schedule import learning_rate, rising
 
 
 class VaeSystem(lightning.LightningModule):
-    """Trains an encoder and a decoder together."""
+    """Trains an encoder, a decoder and what lies between them together."""
+
+    trained: Any  # networks by name
 
     def __init__(self, run: Vae, schema: Schema, networks: Networks, steps: int) -> None:
-        """Build both networks; ``steps`` is the number of batches of the whole training, for the learning rate."""
+        """Build the networks; ``steps`` is the number of batches of the whole training, for the schedules."""
         super().__init__()
         self.run, self.steps = run, steps
-        self.encoder = networks.Encoder(run, schema)
-        self.decoder = networks.Decoder(run, schema)
-        self.prior = build_prior(run)
+        self.trained = nn.ModuleDict(
+            {
+                "encoder": networks.Encoder(run, schema),
+                "decoder": networks.Decoder(run, schema),
+                "prior": build_prior(run),
+            }
+        )
+        self.averaged = averaged(self.trained, run.average) if run.average else None
 
     @property
     def sampled(self) -> dict[str, nn.Module]:
         """The networks that are saved, by name; the encoder goes along because the elbo needs it."""
-        return {"encoder": self.encoder, "decoder": self.decoder, "prior": self.prior}
+        networks: Any = self.averaged.module if self.averaged else self.trained
+        return dict(networks.items())
 
-    def forward(self, x: Tensor) -> Likelihood:
+    def forward(self, batch: Batch) -> Likelihood:
         """Return the distribution that the decoder gives to one latent of each record."""
-        return self.decoder(self.encoder(x).rsample())
+        x = self.trained["decoder"].observed(batch.x)
+        z, _ = self.trained["prior"].infer(self.trained["encoder"](x, batch.condition))
+        return self.trained["decoder"](z, batch.condition)
 
     def configure_optimizers(self) -> Any:
-        """Return one optimizer over both networks, with its decay at every step."""
-        optimizer = Adam(self.parameters(), self.run.lr)
-        schedule = LambdaLR(optimizer, linear_decay(self.steps, self.run.lr_final))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Return one optimizer over all networks, with its schedule by step."""
+        optimizer = Adam(self.trained.parameters(), self.run.lr, fused=True)
+        factor = learning_rate(self.steps, self.run.lr_warmup, self.run.lr_final, self.run.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
 
-    def training_step(self, x: Tensor, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Return the loss, and the elbo with its two parts, in nats per record."""
-        posterior = self.encoder(x)
-        z = posterior.rsample()
-        rate = posterior.log_prob(z) - self.prior.log_prob(z)
-        distortion = -self.decoder(z).log_prob(x)
-        loss = negative_elbo(rate, distortion).mean()
-        parts = {"elbo": -loss, "rate": rate.mean(), "distortion": distortion.mean()}
+        rate, distortion = self._rate_and_distortion(batch)
+        loss = self._loss(rate, distortion)
+        parts = {"elbo": -(rate + distortion).mean(), "rate": rate.mean(), "distortion": distortion.mean()}
         return {"loss": loss} | {name: value.detach() for name, value in parts.items()}
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the averaged weights."""
+        if self.averaged:
+            self.averaged.update_parameters(self.trained)
+
+    def _rate_and_distortion(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return both for each draw of the latent: [importance, batch]."""
+        draws, (x, condition) = self.run.importance, batch
+        x = self.trained["decoder"].observed(x)
+        posterior = self.trained["encoder"](x, condition)
+        z, rate = self.trained["prior"].infer(posterior.repeated(draws) if draws > 1 else posterior)
+        condition = condition.repeat(draws, 1)
+        distortion = -self.trained["decoder"](z, condition).log_prob(x.repeat(draws, *[1] * (x.ndim - 1)))
+        return rate.unflatten(0, (draws, -1)), distortion.unflatten(0, (draws, -1))
+
+    def _loss(self, rate: Tensor, distortion: Tensor) -> Tensor:
+        """Return the negative bound, with the rate weighted and its first ``free_bits`` at no cost.
+
+        Higgins et al. 2017, "beta-VAE"; Kingma et al. 2016, "Improved variational inference with inverse autoregressive
+        flow", appendix C.8, here over all latents of a batch together, so that it holds for every prior.
+        """
+        weight = self.run.rate_weight * rising(self.global_step, self.run.rate_warmup * self.steps)
+        if self.run.free_bits:
+            free = torch.full_like(rate.mean(), self.run.free_bits * math.log(2))
+            return distortion.mean() + weight * torch.maximum(rate.mean(), free)
+        return negative_bound(-(weight * rate + distortion)).mean()

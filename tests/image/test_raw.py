@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from genloop.config import Prepare
@@ -114,7 +115,7 @@ def test_an_archive_keeps_bytes_and_the_split_is_the_same_every_time(raw: Path) 
 def test_generated_pictures_can_serve_as_raw_data(raw: Path) -> None:
     images, _ = tiny_pictures()
     records = PictureRecords(images[:, None])
-    write_samples(raw, records.gather(slice(None)), PictureSchema(1, 8, 8))
+    write_samples(raw, records.gather(slice(None)), torch.zeros(80, 0), PictureSchema(1, 8, 8))
     assert (read_samples(raw) == records.pictures).all()
     assert len(open_records(run(raw), "train")) == 64
 

@@ -10,12 +10,16 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
+from genloop.errors import GenloopError
 from genloop.plugins import Schema
 
 Pictures = Float[Tensor, "batch channels height width"]
+Conditions = Float[Tensor, "batch conditions"]
 Bytes = UInt8[np.ndarray, "batch channels height width"]
-GRID = 8  # pictures per row and column of a drawn grid
+GRID = 8  # pictures per row of a drawn grid, and rows of one without classes
+ROWS = 16  # of a grid with a row per class, at most
 GRID_PIXELS = 512  # a grid is enlarged by whole factors to about this many pixels a side
 
 
@@ -27,6 +31,12 @@ class PictureSchema:
     height: int
     width: int
     classes: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()  # training pictures of each class
+
+    @property
+    def conditions(self) -> int:
+        """Numbers in a condition: one per class."""
+        return len(self.classes)
 
     @property
     def dimensions(self) -> int:
@@ -37,27 +47,47 @@ class PictureSchema:
 def read_schema(folder: Path) -> PictureSchema:
     """Read ``schema.json`` of a prepared data set or of trained weights."""
     known = json.loads((folder / "schema.json").read_text())
-    return PictureSchema(known["channels"], known["height"], known["width"], tuple(known["classes"]))
+    classes, counts = tuple(known["classes"]), tuple(known["class_counts"])
+    return PictureSchema(known["channels"], known["height"], known["width"], classes, counts)
 
 
 @dataclass(frozen=True)
 class PictureRecords:
-    """The pictures of one split, memory-mapped bytes of shape [records, channels, height, width]."""
+    """The pictures of one split as bytes of shape [records, channels, height, width], with their classes if known."""
 
-    pictures: np.ndarray
+    pictures: np.ndarray | Tensor  # mapped from the disk, or on a device
+    labels: np.ndarray | None = None
+    classes: int = 0
 
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self.pictures)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all pictures take on a device."""
+        return int(self.pictures.nbytes)
+
+    def on(self, device: torch.device) -> "PictureRecords":
+        """Return the same pictures held by a device, from where batches are gathered."""
+        return PictureRecords(torch.from_numpy(np.array(self.pictures)).to(device), self.labels, self.classes)
+
     def gather(self, indices: Any) -> Pictures:
         """Return the pictures at ``indices`` in [-1, 1]."""
+        if isinstance(self.pictures, Tensor):
+            return _to_unit(self.pictures[torch.as_tensor(indices).to(self.pictures.device)])
         return to_unit(self.pictures[indices])
+
+    def conditions(self, indices: Any) -> Conditions:
+        """Return the classes of the pictures at ``indices``, one-hot."""
+        assert self.labels is not None
+        return one_hot(torch.from_numpy(self.labels[indices]), self.classes)
 
 
 def open_records(folder: Path, split: str) -> PictureRecords:
     """Open the ``train`` or ``test`` pictures of a prepared data set."""
-    return PictureRecords(np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False))
+    pictures = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    return PictureRecords(pictures, open_labels(folder, split), len(read_schema(folder).classes))
 
 
 def open_labels(folder: Path, split: str) -> np.ndarray | None:
@@ -66,9 +96,40 @@ def open_labels(folder: Path, split: str) -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
+def one_hot(labels: Tensor, classes: int) -> Conditions:
+    """Classes by position to conditions."""
+    return functional.one_hot(labels.long(), classes).float()
+
+
+def draw_conditions(schema: Schema, count: int, label: str | None) -> Conditions:
+    """Draw conditions from the global generator as often as in training, or all of the class ``label``.
+
+    Raises:
+        GenloopError: there is no such class.
+    """
+    assert isinstance(schema, PictureSchema)
+    if label is None:
+        chosen = torch.multinomial(torch.tensor(schema.class_counts, dtype=torch.double), count, replacement=True)
+    elif label in schema.classes:
+        chosen = torch.full((count,), schema.classes.index(label))
+    else:
+        raise GenloopError(f"sample.label: there is no class '{label}'; the classes are {', '.join(schema.classes)}")
+    return one_hot(chosen, schema.conditions)
+
+
+def even_conditions(schema: Schema) -> Conditions:
+    """Return the conditions of a drawn grid: a row for each of the first classes."""
+    assert isinstance(schema, PictureSchema)
+    return one_hot(torch.arange(min(len(schema.classes), ROWS)).repeat_interleave(GRID), schema.conditions)
+
+
 def to_unit(pictures: Bytes) -> Pictures:
     """Bytes to [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).float().div_(127.5).sub_(1)
+    return _to_unit(torch.from_numpy(np.ascontiguousarray(pictures)))
+
+
+def _to_unit(pictures: Tensor) -> Pictures:
+    return pictures.float().div_(127.5).sub_(1)
 
 
 def to_bytes(pictures: Pictures) -> Bytes:
@@ -76,13 +137,17 @@ def to_bytes(pictures: Pictures) -> Bytes:
     return pictures.detach().add(1).mul(127.5).round().clamp(0, 255).byte().cpu().numpy()
 
 
-def write_samples(folder: Path, records: Pictures, schema: Schema) -> None:
-    """Write ``samples.npz`` with ``images`` as bytes, [records, height, width] or [records, height, width, channels].
+def write_samples(folder: Path, records: Pictures, conditions: Conditions, schema: Schema) -> None:
+    """Write ``samples.npz``: ``images`` as bytes, [records, height, width] or [..., channels], and known ``labels``.
 
     The form is one that ``prepare`` reads, so generated pictures can serve as raw data.
     """
+    assert isinstance(schema, PictureSchema)
     images = to_bytes(records).transpose(0, 2, 3, 1)
-    np.savez_compressed(folder / "samples.npz", images=images[..., 0] if images.shape[-1] == 1 else images)
+    arrays: dict[str, Any] = {"images": images[..., 0] if images.shape[-1] == 1 else images}
+    if conditions.shape[1]:
+        arrays["labels"] = np.array(schema.classes)[conditions.argmax(1).numpy()]
+    np.savez_compressed(folder / "samples.npz", **arrays)
 
 
 def read_samples(folder: Path) -> Bytes:
@@ -93,8 +158,13 @@ def read_samples(folder: Path) -> Bytes:
 
 
 def draw(records: Pictures) -> Image.Image:
-    """Return up to 64 pictures as one grid with white lines between them, enlarged by a whole factor."""
-    pictures = to_bytes(records[: GRID * GRID])
+    """Return up to 128 pictures as one grid with white lines between them, enlarged by a whole factor.
+
+    Pictures with neither one nor three channels are shown by the mean of their channels.
+    """
+    pictures = to_bytes(records[: GRID * ROWS])
+    if pictures.shape[1] not in (1, 3):
+        pictures = pictures.mean(1, keepdims=True).round().astype(np.uint8)
     count, channels, height, width = pictures.shape
     rows = -(-count // GRID)
     factor = max(1, GRID_PIXELS // (GRID * max(height, width)))

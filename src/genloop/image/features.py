@@ -4,6 +4,9 @@ Where a data set has no classes, the same network with its random first weights 
 equal for every run on the data set.
 """
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -17,6 +20,18 @@ from genloop.randomness import keyed_generator, keyed_seed
 from genloop.schedule import resolve_epochs
 
 WIDTH, FEATURES, BATCH, LR = 32, 64, 64, 1e-3
+LARGEST = 16  # side at which the full network works
+BLOCK = 500  # pictures at a time
+
+
+def halvings(side: int) -> int:
+    """Return how often larger pictures are halved first, which costs little, until their shorter side is at most 16."""
+    return 0 if side <= LARGEST else 1 + halvings((side + 1) // 2)
+
+
+def halving(cin: int, cout: int) -> tuple[nn.Module, ...]:
+    """Return layers that halve a grid, rounded up: [batch, cin, h, w] -> [batch, cout, h / 2, w / 2]."""
+    return nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)
 
 
 class Classifier(nn.Module):
@@ -25,8 +40,10 @@ class Classifier(nn.Module):
     def __init__(self, schema: PictureSchema) -> None:
         """Build for the schema's channels and classes; any height and width from 8 pixels."""
         super().__init__()
+        channels = [schema.channels] + [WIDTH] * halvings(min(schema.height, schema.width))
         self.body = nn.Sequential(
-            nn.Conv2d(schema.channels, WIDTH, 3, padding=1),
+            *(layer for pair in pairwise(channels) for layer in halving(*pair)),
+            nn.Conv2d(channels[-1], WIDTH, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
             nn.ReLU(),
@@ -71,16 +88,17 @@ def train_classifier(
     return network.eval()
 
 
-@torch.no_grad()
 def extract(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, "records features"]:
-    """Return the features of pictures as float64, 500 at a time."""
-    blocks = (np.arange(start, min(start + 500, len(pictures))) for start in range(0, len(pictures), 500))
-    return torch.cat([network.features(pictures.gather(block)) for block in blocks]).double().numpy()
+    """Return the features of pictures as float64."""
+    return _by_blocks(network.features, pictures).double().numpy()
 
 
-@torch.no_grad()
 def accuracy(network: Classifier, pictures: PictureRecords, labels: np.ndarray) -> float:
     """Return the share of pictures that the network classifies rightly."""
-    blocks = (np.arange(start, min(start + 500, len(pictures))) for start in range(0, len(pictures), 500))
-    found = torch.cat([network(pictures.gather(block)).argmax(1) for block in blocks])
-    return float((found.numpy() == labels).mean())
+    return float((_by_blocks(network, pictures).argmax(1).numpy() == labels).mean())
+
+
+@torch.no_grad()
+def _by_blocks(function: Callable[[Tensor], Tensor], pictures: PictureRecords) -> Tensor:
+    starts = range(0, len(pictures), BLOCK)
+    return torch.cat([function(pictures.gather(np.arange(s, min(s + BLOCK, len(pictures))))) for s in starts])

@@ -38,7 +38,7 @@ def build_reference(prepared: Path, choices: Reference, out: Path) -> None:
     count = min(choices.count, len(train))
     baselines = {
         "real": PictureRecords(train.pictures[np.sort(generator.permutation(len(train))[:count])]),
-        "marginals": PictureRecords(draw_marginals(train.pictures, choices.count, generator)),
+        "marginals": PictureRecords(draw_marginals(np.asarray(train.pictures), choices.count, generator)),
     }
     scores = {name: all_scores(features, extract(network, pictures)) for name, pictures in baselines.items()}
     with replace_folder(out) as folder:

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from genloop.config import Training
+from genloop.devices import process_rank
 from genloop.identity import hash_tensors
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class Live:
         self._thread = Thread(target=self._send_all, daemon=True)
 
     def __enter__(self) -> "Live":
-        """Start sending."""
-        self._thread.start()
+        """Start sending, from the first of several processes only."""
+        if process_rank() == 0:
+            self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
@@ -64,6 +66,8 @@ class Live:
 
     def finish(self, out: Path) -> None:
         """Name the run after its weights; if another run already holds exactly these, this one gives way."""
+        if process_rank():
+            return
         weights = hash_tensors(out / "weights.safetensors")
         self._work.put(lambda store, run_id: self._close(store, run_id, weights))
 

@@ -26,6 +26,14 @@ MARKER = "records_seen"  # the last metric that is logged of an epoch: where it 
 LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
 
 
+def flat(choices: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested choices by names with dots, which MLflow can show as columns and axes."""
+    found: dict[str, Any] = {}
+    for key, value in choices.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
 class Store:
     """The experiment of one data set in MLflow's store."""
 
@@ -54,7 +62,7 @@ class Store:
     def begin(self, name: str, run: Training, tags: dict[str, str]) -> str:
         """Create an MLflow run of this name with a run's choices as parameters and these tags; return its id."""
         run_id = str(self.client.create_run(self.experiment, run_name=name).info.run_id)
-        params = [Param(key, str(value)) for key, value in run.model_dump().items()]
+        params = [Param(key, str(value)) for key, value in flat(run.model_dump()).items()]
         self.log(run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()])
         return run_id
 

@@ -62,7 +62,13 @@ def prepare(raw: Path, choices: Prepare, out: Path) -> None:
             write_split(source, indices, (channels, size, size), folder / f"{split}.npy")
             if source.labels is not None:
                 np.save(folder / f"{split}_labels.npy", source.labels[indices])
+        counts = (
+            np.bincount(source.labels[train], minlength=len(source.classes)).tolist()
+            if source.labels is not None
+            else []
+        )
         schema = {"modality": "image", "channels": channels, "height": size, "width": size, "classes": source.classes}
+        schema["class_counts"] = counts
         write_json(folder / "schema.json", schema)
         report = {"format": source.kind, "found": len(source.names), "train": len(train), "test": len(test)}
         write_json(

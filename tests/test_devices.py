@@ -1,0 +1,59 @@
+"""Several processes, compiled networks, half precision: the same training in another way."""
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from tests.conftest import Project
+from tests.test_tracking import mlflow_runs
+
+SPY = """
+import genloop.callbacks, hashlib, os, torch
+end = genloop.callbacks.Devices.on_train_end
+def noted(self, trainer, system):
+    end(self, trainer, system)
+    digest = hashlib.sha256(b"".join(v.detach().numpy().tobytes() for v in system.state_dict().values())).hexdigest()
+    noise = torch.randn(1).item()  # of the last step's generator
+    open(f"rank{trainer.global_rank}-{type(system).__name__}", "w").write(f"{digest} {trainer.world_size} {noise}")
+genloop.callbacks.Devices.on_train_end = noted
+"""
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    """A project whose runs train in two processes, each of which notes its weights."""
+    project.edit("params.yaml", "batch: 16", "batch: 16, trainer: {devices: 2}")
+    (project.folder / "sitecustomize.py").write_text(
+        "import os\nif os.environ.get('DVC_STAGE', '').startswith('train@'):\n"
+        "    import sys\n    sys.path.insert(0, 'src')\n"
+        + "".join(f"    {line}\n" for line in SPY.strip().splitlines())
+    )
+    return project
+
+
+def test_two_processes_train_the_same_weights_with_noise_of_their_own_in_one_mlflow_run(two: Project) -> None:
+    before = {name: len(runs) for name, runs in mlflow_runs(two).items()}
+    two.dvc("repro", "record@tiny_gan", "record@tiny_vae", PYTHONPATH=str(two.folder))
+    for system in ("GanSystem", "VaeSystem"):
+        first, second = ((two.folder / f"rank{rank}-{system}").read_text().split() for rank in (0, 1))
+        assert first[0] == second[0]
+        assert first[1] == second[1] == "2"
+        assert first[2] != second[2]
+    runs = mlflow_runs(two)
+    assert {name: len(found) - before[name] for name, found in runs.items()} == {"tiny_gan": 1, "tiny_vae": 1}
+    assert runs["tiny_gan"][-1]["params"]["trainer.devices"] == "2"
+    assert runs["tiny_gan"][-1]["status"] == "FINISHED"
+
+
+def test_compiled_networks_learn_nearly_the_same(project: Project) -> None:
+    def weights() -> dict[str, float]:
+        tensors = load_file(project.folder / "data/weights/tiny_gan/weights.safetensors")
+        return {name: float(abs(tensor).sum()) for name, tensor in tensors.items()}
+
+    before = weights()
+    project.edit("params.yaml", "family: gan,", "family: gan, trainer: {compile: true},")
+    project.dvc("repro", "train@tiny_gan")
+    assert json.loads(Path(project.folder / "data/weights/tiny_gan/run.json").read_text())["trainer"]["compile"]
+    assert weights() == pytest.approx(before, rel=0.05, abs=1e-3)
