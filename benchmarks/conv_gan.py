@@ -7,18 +7,19 @@ All three train the same networks with the same optimizers. Records per second o
 import argparse
 import time
 
+import torch
+
 from benchmarks.bare import steps_of
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.genloop_run import gan, in_bf16, training_rate
 from benchmarks.measure import interleave, machine, medians, ratio, step_rate, table
-from genloop.numerics import make_reproducible
 
 BARE_STEPS = 8
 
 
 def main(choices: argparse.Namespace) -> None:
     """Measure the three in turns."""
-    make_reproducible(threads=1)
+    torch.set_num_threads(1)
     print(machine(), flush=True)
     prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
     run = gan(data="fashion", width=32, batch=128, epochs=2, previews=2)

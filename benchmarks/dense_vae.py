@@ -24,7 +24,6 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.genloop_run import in_bf16, training_rate, vae
 from benchmarks.measure import Rate, interleave, machine, medians, ratio, step_rate, table
-from genloop.numerics import make_reproducible
 
 WIDTH, LATENT, BATCH, LR, EPOCHS = 400, 20, 128, 1e-3, 3
 FULLY_CONNECTED = {"networks": "genloop.image.networks.dense", "likelihood": "bernoulli", "width": WIDTH}
@@ -138,7 +137,7 @@ def main(choices: argparse.Namespace) -> None:
     prepared = prepare_idx(choices.data / "mnist", choices.records)
     rows = []
     for threads in choices.threads:
-        make_reproducible(threads)
+        torch.set_num_threads(threads)
         print(machine(), flush=True)
         results = interleave(contenders(prepared, threads, choices.pythae), choices.rounds)
         for name, rate in medians(results).items():

@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.bare import steps_of
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.genloop_run import WORK, gan, training_rate, vae
 from benchmarks.measure import interleave, machine, medians, ratio, step_rate, table
 from genloop import plugins
 from genloop.config import Gan, Vae
-from genloop.numerics import make_reproducible
 from genloop.tracking.live import Live
 
 DENSE = {"networks": "genloop.image.networks.dense", "likelihood": "bernoulli", "width": 400, "batch": 128}
@@ -53,7 +54,7 @@ def main(choices: argparse.Namespace) -> None:
     """Measure every run."""
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{WORK.resolve()}/mlflow.db"
     WORK.mkdir(parents=True, exist_ok=True)
-    make_reproducible(threads=1)
+    torch.set_num_threads(1)
     print(machine(), flush=True)
     prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
     rows = [measure(name, run, prepared, choices.rounds) for name, run in RUNS.items() if choices.only in name.lower()]
