@@ -38,7 +38,7 @@ def digit_classifier(digits: Path) -> Classifier:
     if CLASSIFIER.exists():
         network.load_state_dict(torch.load(CLASSIFIER, weights_only=True))
     else:
-        choices = Reference(modality="image", epochs=3)
+        choices = Reference(modality="image", epochs=2)
         network = train_classifier(
             read_schema(digits), open_records(digits, "train"), open_labels(digits, "train"), choices
         )
