@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Project
 
@@ -39,10 +40,12 @@ def test_a_missing_raw_folder_is_named(project: Project) -> None:
 def test_an_unreadable_picture_is_named_and_all_earlier_outputs_stay(project: Project) -> None:
     before = project.bytes_of("data/prepared", "data/reference", "data/weights", "data/samples", "data/metrics")
     (project.folder / "data/raw/tiny/tiny.npz").unlink()
+    for name in "abcde":
+        Image.new("L", (8, 8), 90).save(project.folder / f"data/raw/tiny/{name}.png")
     (project.folder / "data/raw/tiny/broken.png").write_bytes(b"\x89PNG not really")
     done = project.dvc("repro", succeeds=False)
     assert done.returncode != 0
-    assert "1 of 1 pictures cannot be read: broken.png" in done.stderr
+    assert "1 of 6 pictures cannot be used: broken.png (" in done.stderr
     assert "Traceback" not in done.stderr
     assert project.bytes_of("data/prepared", "data/reference", "data/weights", "data/samples", "data/metrics") == before
 
