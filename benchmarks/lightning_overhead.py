@@ -2,8 +2,8 @@
 
 Both make the same steps on the same batches with the same optimizers, 28x28, on one thread. genloop's side has all its
 callbacks, curves, previews, saved states and the live log to MLflow. Records per second of processor time; must: at
-least 0.95 of the bare loop. Epochs of 12,800 pictures, each with a preview, are unfavorable: what happens once per epoch
-weighs five times what it does with all 60,000.
+least 0.95 of the bare loop. Epochs of 12,800 pictures, each with a preview, are unfavorable: what happens once per
+epoch weighs five times what it does with all 60,000.
 """
 
 import argparse
