@@ -43,7 +43,7 @@ FAULTS = {
     "missing data set": (params(run=RUN.replace("mine", "yours")), "runs.mine_gan.data: there is no data set 'yours'; params.yaml has mine"),
     "too large": (params(data="{modality: image, size: 257}"), "data.mine.size: input should be less than or equal to 256, not 257"),
     "too small": (params(data="{modality: image, size: 4}"), "data.mine.size: input should be greater than or equal to 8, not 4"),
-    "a nested wrong choice": (with_key("trainer: {precision: half}"), "runs.mine_gan.trainer.precision: input should be '32-true'"),
+    "a nested wrong choice": (with_key("trainer: {precision: half}"), "runs.mine_gan.trainer.precision: input should be '32-true' or 'bf16-mixed'"),
     "an unknown key of the trainer": (with_key("trainer: {device: 2}"), "runs.mine_gan.trainer.device: no such key; did you mean 'devices'?"),
     "wasserstein without a penalty": (with_key("loss: wasserstein"), "runs.mine_gan.loss: wasserstein needs a critic of bounded slope; set penalty: 10 and penalty_on: between"),
     "a penalty on a normalized batch": (with_key("penalty: 1.0"), "runs.mine_gan.penalty: batch normalization ties the records of a batch together; set critic_norm: none"),

@@ -15,6 +15,7 @@ from genloop import plugins
 from genloop.batches import Batches
 from genloop.conditions import grid_conditions
 from genloop.config import Gan, Vae
+from genloop.numerics import seed_noise
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
 
@@ -46,7 +47,7 @@ class KeyedNoise(Callback):
 
     def on_train_batch_start(self, trainer: lightning.Trainer, system: Any, batch: Any, batch_idx: int) -> None:
         """Seed the generators of every device."""
-        torch.manual_seed(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx, trainer.global_rank))
+        seed_noise(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx, trainer.global_rank))
 
 
 class Curves(Callback):
@@ -67,8 +68,7 @@ class Curves(Callback):
     ) -> None:
         """Add a step's losses, on their device."""
         for name, value in outputs.items():
-            if name != "loss":
-                self._sums[name] = self._sums.get(name, 0) + value
+            self._sums[name] = self._sums.get(name, 0) + value
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
         """Close the epoch's rows and hand them to the observer."""
@@ -167,7 +167,7 @@ class Progress(Callback):
     ) -> None:
         """Move the bar on; the losses are read from the device only when the bar is drawn."""
         if self.bar is not None and not self.bar.disable and self.bar.update():
-            losses = {name: f"{float(value):.3g}" for name, value in outputs.items() if name != "loss"}
+            losses = {name: f"{float(value):.3g}" for name, value in outputs.items()}
             self.bar.set_postfix(losses, refresh=False)
 
     def teardown(self, trainer: lightning.Trainer, system: Any, stage: str) -> None:

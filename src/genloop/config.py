@@ -84,7 +84,7 @@ class ImageData(Prepare):
 class Trainer(Choices):
     """What Lightning is told of the machine and of arithmetic."""
 
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"  # the first is the same everywhere
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # the same on every kind of processor
     devices: Count = 1  # processes on a CPU, or GPUs, which share the pictures of each step
     strategy: Literal["auto", "ddp"] = "auto"  # auto: ddp where there are several
     nodes: Count = 1

@@ -113,7 +113,7 @@ class GanSystem(lightning.LightningModule):
         self.share.add_(direction * len(on_real) / ADAPTATION).clamp_(0.0, 1.0)
 
     def _step(self, index: int, loss: Tensor) -> Tensor:
-        optimizers: Any = self.optimizers()
+        optimizers: Any = self.optimizers(use_pl_optimizer=False)  # Lightning's own take half a millisecond more
         optimizer = optimizers[index]
         optimizer.zero_grad()
         self.manual_backward(loss)

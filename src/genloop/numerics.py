@@ -4,6 +4,13 @@ import torch
 from torch.utils import deterministic
 
 
+def seed_noise(seed: int) -> None:
+    """Seed the generators of all devices in use, at a fraction of the time of ``torch.manual_seed``."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+
+
 def make_reproducible(threads: int) -> None:
     """Fix the number of threads, which decides the order of sums, and refuse kernels without a deterministic form."""
     torch.set_num_threads(threads)

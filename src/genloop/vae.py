@@ -26,6 +26,7 @@ class VaeSystem(lightning.LightningModule):
     def __init__(self, run: Vae, schema: Schema, networks: Networks, steps: int) -> None:
         """Build the networks; ``steps`` is the number of batches of the whole training, for the schedules."""
         super().__init__()
+        self.automatic_optimization = False  # by hand, which takes half as long around the step
         self.run, self.steps = run, steps
         self.trained = nn.ModuleDict(
             {
@@ -48,23 +49,25 @@ class VaeSystem(lightning.LightningModule):
         z, _ = self.trained["prior"].infer(self.trained["encoder"](x, batch.condition))
         return self.trained["decoder"](z, batch.condition)
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
         """Return one optimizer over all networks, with its schedule by step."""
         optimizer = Adam(self.trained.parameters(), self.run.lr, fused=True)
         factor = learning_rate(self.steps, self.run.lr_warmup, self.run.lr_final, self.run.schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
+        return [optimizer], [LambdaLR(optimizer, factor)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss, and the elbo with its two parts, in nats per record."""
+        """Improve all networks once; return the elbo with its two parts, in nats per record."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        schedule: Any = self.lr_schedulers()
         rate, distortion = self._rate_and_distortion(batch)
-        loss = self._loss(rate, distortion)
-        parts = {"elbo": -(rate + distortion).mean(), "rate": rate.mean(), "distortion": distortion.mean()}
-        return {"loss": loss} | {name: value.detach() for name, value in parts.items()}
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the averaged weights."""
+        optimizer.zero_grad()
+        self.manual_backward(self._loss(rate, distortion, step=schedule.last_epoch))
+        optimizer.step()
+        schedule.step()
         if self.averaged:
             self.averaged.update_parameters(self.trained)
+        parts = {"elbo": -(rate + distortion), "rate": rate, "distortion": distortion}
+        return {name: value.detach().mean() for name, value in parts.items()}
 
     def _rate_and_distortion(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return both for each draw of the latent: [importance, batch]."""
@@ -76,13 +79,13 @@ class VaeSystem(lightning.LightningModule):
         distortion = -self.trained["decoder"](z, condition).log_prob(x.repeat(draws, *[1] * (x.ndim - 1)))
         return rate.unflatten(0, (draws, -1)), distortion.unflatten(0, (draws, -1))
 
-    def _loss(self, rate: Tensor, distortion: Tensor) -> Tensor:
+    def _loss(self, rate: Tensor, distortion: Tensor, step: int) -> Tensor:
         """Return the negative bound, with the rate weighted and its first ``free_bits`` at no cost.
 
         Higgins et al. 2017, "beta-VAE"; Kingma et al. 2016, "Improved variational inference with inverse autoregressive
         flow", appendix C.8, here over all latents of a batch together, so that it holds for every prior.
         """
-        weight = self.run.rate_weight * rising(self.global_step, self.run.rate_warmup * self.steps)
+        weight = self.run.rate_weight * rising(step, self.run.rate_warmup * self.steps)
         if self.run.free_bits:
             free = torch.full_like(rate.mean(), self.run.free_bits * math.log(2))
             return distortion.mean() + weight * torch.maximum(rate.mean(), free)

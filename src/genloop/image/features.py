@@ -12,12 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from genloop.config import Reference
 from genloop.image.data import PictureRecords, PictureSchema
 from genloop.randomness import keyed_generator, keyed_seed
-from genloop.schedule import resolve_epochs
+from genloop.schedule import learning_rate, resolve_epochs
 
 WIDTH, FEATURES, BATCH, LR = 32, 64, 64, 1e-3
 LARGEST = 16  # side at which the full network works
@@ -75,6 +76,8 @@ def train_classifier(
     targets = torch.from_numpy(labels).long() if labels is not None and len(schema.classes) > 1 else None
     epochs = resolve_epochs(choices.epochs, choices.records_seen, len(records), least=2) if targets is not None else 1
     optimizer = torch.optim.Adam(network.parameters(), LR)
+    steps = epochs * -(-len(records) // BATCH)
+    schedule = LambdaLR(optimizer, learning_rate(steps, warmup=0.0, final=0.0, shape="linear"))
     for epoch in tqdm(range(epochs), "feature classifier", unit="epoch", disable=None):
         order = keyed_generator(choices.seed, "classifier order", epoch).permutation(len(records))
         for start in range(0, len(order) - 1, BATCH):
@@ -85,6 +88,7 @@ def train_classifier(
             optimizer.zero_grad()
             F.cross_entropy(logits, targets[indices]).backward()
             optimizer.step()
+            schedule.step()
     return network.eval()
 
 

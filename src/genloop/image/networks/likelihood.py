@@ -58,7 +58,7 @@ class Bernoulli:
     @staticmethod
     def observed(x: Pictures) -> Pictures:
         """Draw each channel of a pixel to be 1 with its brightness for a probability."""
-        return 2 * torch.bernoulli((x + 1) / 2) - 1
+        return torch.where(2 * torch.rand_like(x) - 1 < x, 1.0, -1.0)
 
     def rsample(self) -> Pictures:
         """Refuse: bits are not differentiable."""
