@@ -17,7 +17,7 @@ runs:
   tiny_gan: {data: tiny, modality: image, family: gan, epochs: 3, width: 4, latent: 4, batch: 16, sample: {count: 50}}
   tiny_vae:
     {data: tiny, modality: image, family: vae, epochs: 3, width: 4, latent: 4, batch: 16, sample: {count: 50},
-     networks: genloop.image.networks.dense, average: 0.9, second_stage: true}
+     networks: genloop.image.networks.dense, average: 0.9}
 """
 # Run by every Python that finds it on its path: notes which files of the project a stage has imported.
 SPY = """\

@@ -28,7 +28,7 @@ RUNS: dict[str, Gan | Vae] = {
     "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm="none", **COMMON),
     "gan_hinge": Gan(family="gan", loss="hinge", **COMMON),
     "vae": Vae(family="vae", **COMMON),
-    "vae_standard": Vae(family="vae", prior="standard", **COMMON),
+    "vae_standard": Vae(family="vae", prior="standard", second_stage=False, **COMMON),
     "gan_wasserstein": Gan(
         family="gan", loss="wasserstein", penalty=10.0, penalty_on="between", critic_norm="none", **COMMON
     ),

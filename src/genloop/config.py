@@ -157,7 +157,7 @@ class Vae(Training):
     free_bits: Weight = 0.0  # of the rate, mean of a batch, that cost nothing
     importance: Count = 1  # latents per record in the bound that is maximized
     average: Decay = 0.0  # of the averaged weights, per step
-    second_stage: bool = False  # draw latents from a mixture that is fitted to the posteriors afterwards
+    second_stage: bool = True  # draw latents from a mixture that is fitted to those of the training records afterwards
 
     @model_validator(mode="after")
     def _choices_agree(self) -> "Vae":
