@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from genloop.batches import Batches
 from genloop.config import Gan
 from genloop.errors import GenloopError
-from genloop.identity import fingerprint, hash_files, hash_tensors
+from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.image.data import PictureRecords
 from genloop.image.raw.split import stratified_split
 from genloop.outputs import replace_folder
@@ -30,11 +30,11 @@ def test_the_hash_of_tensors_is_over_content_not_over_the_file(tmp_path: Path) -
     tensors = {"a": torch.arange(3.0), "b": torch.ones(2, dtype=torch.int64)}
     save_file(tensors, tmp_path / "x.safetensors")
     save_file(dict(reversed(tensors.items())), tmp_path / "y.safetensors", metadata={"made": "today"})
-    same = hash_tensors(tmp_path / "x.safetensors")
-    assert hash_tensors(tmp_path / "y.safetensors") == same
+    same = hash_weights(tmp_path / "x.safetensors")
+    assert hash_weights(tmp_path / "y.safetensors") == same
     for changed in ({"a": torch.arange(3.0) + 1}, {"a": torch.arange(3.0).double()}, {"a": torch.arange(3.0)[None]}):
         save_file(tensors | changed, tmp_path / "z.safetensors")
-        assert hash_tensors(tmp_path / "z.safetensors") != same
+        assert hash_weights(tmp_path / "z.safetensors") != same
 
 
 def test_the_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:

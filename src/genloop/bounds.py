@@ -13,6 +13,7 @@ from torch import Tensor
 from genloop import plugins
 from genloop.conditions import known_conditions
 from genloop.config import Vae, VaeEvaluate
+from genloop.elbo import rate_and_distortion
 from genloop.identity import read_tensors
 from genloop.plugins import Records
 from genloop.posterior import DiagonalNormal
@@ -79,17 +80,14 @@ class Bounds:
 
     def _draw(self, encoded: Encoded, draws: int) -> tuple[Tensor, Tensor]:
         """Return rate and distortion of each draw and record, in nats: [draws, batch]."""
-        x, condition, posterior = encoded.x, encoded.condition, encoded.posterior
-        at_once = max(1, DECODED // len(x))
-        rates, distortions = [], []
-        for first in range(0, draws, at_once):
-            count = min(at_once, draws - first)
-            z, rate = self.prior.infer(posterior.repeated(count))
-            likelihood = self.decoder(z, condition.repeat(count, 1))
-            distortion = -likelihood.log_prob(x.repeat(count, *[1] * (x.ndim - 1)))
-            rates.append(rate.double().unflatten(0, (count, -1)))
-            distortions.append(distortion.double().unflatten(0, (count, -1)))
-        return torch.cat(rates), torch.cat(distortions)
+        at_once = max(1, DECODED // len(encoded.x))
+        counts = [min(at_once, draws - first) for first in range(0, draws, at_once)]
+        parts = [
+            rate_and_distortion(self.prior, self.decoder, encoded.posterior, encoded.x, encoded.condition, count)
+            for count in counts
+        ]
+        rates, distortions = (torch.cat(part).double() for part in zip(*parts, strict=True))
+        return rates, distortions
 
 
 def bound_scores(weights: Path, run: Vae, prepared: Path, choices: VaeEvaluate) -> dict[str, float]:

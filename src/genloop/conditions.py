@@ -1,6 +1,6 @@
 """What a record is asked to be: numbers beside the latent or the record, none in a run that is not conditional."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,15 +12,6 @@ from genloop.errors import GenloopError
 
 Conditions = Float[Tensor, "batch conditions"]
 GRID = 64  # records in a grid of a run without conditions
-
-
-@runtime_checkable
-class Conditioned(Protocol):
-    """Records that know their conditions."""
-
-    def conditions(self, indices: Any) -> Conditions:
-        """Return the conditions of the records at ``indices``."""
-        ...
 
 
 def condition_size(run: Training, schema: Any) -> int:
@@ -36,7 +27,7 @@ def condition_size(run: Training, schema: Any) -> int:
     return int(schema.conditions) if run.conditional else 0
 
 
-def known_conditions(run: Training, records: Conditioned, indices: Any) -> Conditions:
+def known_conditions(run: Training, records: plugins.Records, indices: Any) -> Conditions:
     """Return the conditions of records."""
     return records.conditions(indices) if run.conditional else torch.zeros(len(indices), 0)
 

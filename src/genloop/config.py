@@ -228,7 +228,7 @@ class Params(Choices):
                 )
             if run.sample.label is not None and not run.conditional:
                 raise ValueError(f"runs.{name}.sample.label: the run does not know classes; set conditional: true")
-            if run.trainer.devices * run.trainer.nodes > 1 and run.batch % (run.trainer.devices * run.trainer.nodes):
+            if run.batch % (run.trainer.devices * run.trainer.nodes):
                 raise ValueError(f"runs.{name}.batch: {run.batch} cannot be shared evenly by the trainer's devices")
             if run.sample.count < data.reference.count:
                 raise ValueError(

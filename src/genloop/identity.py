@@ -14,10 +14,15 @@ from torch import Tensor
 from genloop.errors import GenloopError
 
 
-def hash_tensors(path: Path) -> str:
-    """Return the SHA-256 over the sorted tensors of a safetensors file: names, types, shapes and bytes."""
+def hash_weights(path: Path) -> str:
+    """Return the hash of the tensors of a safetensors file."""
+    return hash_tensors(read_tensors(path))
+
+
+def hash_tensors(tensors: dict[str, Tensor]) -> str:
+    """Return the SHA-256 over the sorted tensors: names, types, shapes and bytes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(read_tensors(path).items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

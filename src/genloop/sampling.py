@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genloop import plugins
-from genloop.conditions import drawn_conditions, grid_conditions
+from genloop.conditions import GRID, drawn_conditions, grid_conditions
 from genloop.config import Gan, Sample, Train, Vae
 from genloop.identity import hash_tensors, read_tensors
 from genloop.numerics import make_reproducible
@@ -17,7 +17,6 @@ from genloop.randomness import keyed_seed
 
 T = TypeVar("T", bound=nn.Module)
 Tensors = dict[str, Tensor]
-SHOWN = 64  # records in a grid without classes
 BLOCK = 256  # records drawn at a time: the first n records are the same whatever the count
 
 
@@ -86,7 +85,7 @@ def sample(weights: Path, choices: Sample, out: Path) -> None:
     sampler = load_sampler(tensors, run)
     records, conditions = draw(network, sampler, run, schema, choices.count, choices.seed, choices.label)
     torch.manual_seed(keyed_seed(choices.seed, "grid"))
-    shown = decode(network, sampler, grid_conditions(run, schema)) if run.conditional else records[:SHOWN]
+    shown = decode(network, sampler, grid_conditions(run, schema)) if run.conditional else records[:GRID]
     with replace_folder(out) as folder:
         module.write_samples(folder, records, conditions, schema)
         module.draw(shown).save(folder / "grid.png")
@@ -96,6 +95,6 @@ def sample(weights: Path, choices: Sample, out: Path) -> None:
                 "count": choices.count,
                 "label": choices.label,
                 "seed": choices.seed,
-                "weights": hash_tensors(weights / "weights.safetensors"),
+                "weights": hash_tensors(tensors),
             },
         )

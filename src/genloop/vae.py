@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from genloop.averaging import averaged
 from genloop.batches import Batch
 from genloop.config import Vae
+from genloop.elbo import rate_and_distortion
 from genloop.losses import negative_bound
 from genloop.plugins import Likelihood, Networks, Schema
 from genloop.priors import build_prior
@@ -59,7 +60,9 @@ class VaeSystem(lightning.LightningModule):
         """Improve all networks once; return the elbo with its two parts, in nats per record."""
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         schedule: Any = self.lr_schedulers()
-        rate, distortion = self._rate_and_distortion(batch)
+        encoder, decoder, prior = (self.trained[name] for name in ("encoder", "decoder", "prior"))
+        x, condition = decoder.observed(batch.x), batch.condition
+        rate, distortion = rate_and_distortion(prior, decoder, encoder(x, condition), x, condition, self.run.importance)
         optimizer.zero_grad()
         self.manual_backward(self._loss(rate, distortion, step=schedule.last_epoch))
         optimizer.step()
@@ -68,16 +71,6 @@ class VaeSystem(lightning.LightningModule):
             self.averaged.update_parameters(self.trained)
         parts = {"elbo": -(rate + distortion), "rate": rate, "distortion": distortion}
         return {name: value.detach().mean() for name, value in parts.items()}
-
-    def _rate_and_distortion(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return both for each draw of the latent: [importance, batch]."""
-        draws, (x, condition) = self.run.importance, batch
-        x = self.trained["decoder"].observed(x)
-        posterior = self.trained["encoder"](x, condition)
-        z, rate = self.trained["prior"].infer(posterior.repeated(draws) if draws > 1 else posterior)
-        condition = condition.repeat(draws, 1)
-        distortion = -self.trained["decoder"](z, condition).log_prob(x.repeat(draws, *[1] * (x.ndim - 1)))
-        return rate.unflatten(0, (draws, -1)), distortion.unflatten(0, (draws, -1))
 
     def _loss(self, rate: Tensor, distortion: Tensor, step: int) -> Tensor:
         """Return the negative bound, with the rate weighted and its first ``free_bits`` at no cost.

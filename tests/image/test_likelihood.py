@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from genloop.image.data import to_bytes, to_unit
-from genloop.image.networks.likelihood import LIKELIHOODS, Bernoulli, DiscretizedNormal, PointMass, outputs_of
-from genloop.image.networks.logistic import COMPONENTS, DiscretizedLogistic, LogisticMixture
+from genloop.image.networks.discretized import COMPONENTS, DiscretizedLogistic, DiscretizedNormal, LogisticMixture
+from genloop.image.networks.likelihood import LIKELIHOODS, Bernoulli, PointMass, outputs_of
 
 
 @pytest.mark.parametrize("location", [-1.0, -0.3, 0.0, 0.77, 1.0])

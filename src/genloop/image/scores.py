@@ -51,7 +51,7 @@ def build_reference(prepared: Path, choices: Reference, out: Path) -> None:
             "count": choices.count,
             "train_count": count,
             "features": "classifier" if len(schema.classes) > 1 else "random network",
-            "features_hash": hash_tensors(folder / "classifier.safetensors"),
+            "features_hash": hash_tensors(network.state_dict()),
         }
         labels = open_labels(prepared, "test")
         if labels is not None and len(schema.classes) > 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genloop.config import Training
 from genloop.devices import process_rank
-from genloop.identity import hash_tensors
+from genloop.identity import hash_weights
 
 if TYPE_CHECKING:
     from genloop.tracking.store import Store
@@ -68,7 +68,7 @@ class Live:
         """Name the run after its weights; if another run already holds exactly these, this one gives way."""
         if process_rank():
             return
-        weights = hash_tensors(out / "weights.safetensors")
+        weights = hash_weights(out / "weights.safetensors")
         self._work.put(lambda store, run_id: self._close(store, run_id, weights))
 
     def _send_all(self) -> None:

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from genloop.config import Train
 from genloop.errors import GenloopError
-from genloop.identity import fingerprint, hash_files, hash_tensors
+from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.outputs import read_choices
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags
@@ -34,7 +34,7 @@ def record(name: str, data: Path) -> dict[str, str]:
             raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
     receipt = {
         "run": name,
-        "weights": hash_tensors(weights / "weights.safetensors"),
+        "weights": hash_weights(weights / "weights.safetensors"),
         "content": hash_files([weights, samples, metrics]),
     }
     try:

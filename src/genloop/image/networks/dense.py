@@ -7,18 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genloop.conditions import condition_size
+from genloop.conditions import Conditions, condition_size
 from genloop.config import Gan, Vae
-from genloop.image.data import PictureSchema
+from genloop.image.data import Pictures, PictureSchema
 from genloop.image.networks.augment import Augment
 from genloop.image.networks.likelihood import LIKELIHOODS, Modeled, PointMass, outputs_of
 from genloop.posterior import DiagonalNormal
+from genloop.priors import Latents
 
 __all__ = ["Augment", "Critic", "Decoder", "Encoder", "Generator"]
-
-Pictures = Float[Tensor, "batch channels height width"]
-Latents = Float[Tensor, "batch latent"]
-Conditions = Float[Tensor, "batch conditions"]
 
 
 def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:

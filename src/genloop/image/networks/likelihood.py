@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn import functional as F
 
-from genloop.image.networks.logistic import LEVELS, DiscretizedLogistic, LogisticMixture
-
-Pictures = Float[Tensor, "batch channels height width"]
-Outputs = Float[Tensor, "batch outputs height width"]
-Nats = Float[Tensor, " batch"]
-LOWEST, HIGHEST = -7.0, 3.0  # log deviations: a ninth of a step between bytes, and ten times the range
+from genloop.image.networks.discretized import (
+    DiscretizedLogistic,
+    DiscretizedNormal,
+    LogisticMixture,
+    Nats,
+    Outputs,
+    Pictures,
+)
 
 
 @dataclass(frozen=True)
@@ -71,48 +71,6 @@ class Bernoulli:
     def log_prob(self, x: Pictures) -> Nats:
         """Return the log probability of observed pictures in nats per record."""
         return F.logsigmoid(x * self.logits).flatten(1).sum(1)
-
-
-@dataclass(frozen=True)
-class DiscretizedNormal:
-    """A normal distribution per channel and pixel with a learned deviation, integrated like the logistic one."""
-
-    outputs_per_channel: ClassVar[int] = 2
-    outputs_per_pixel: ClassVar[int] = 0
-    location: Pictures
-    log_scale: Pictures
-
-    @classmethod
-    def of(cls, outputs: Outputs, channels: int) -> "DiscretizedNormal":
-        """Take a network's outputs for locations, before the hyperbolic tangent, and log deviations."""
-        location, log_scale = outputs.chunk(2, dim=1)
-        return cls(torch.tanh(location), log_scale.clamp(LOWEST, HIGHEST))
-
-    @staticmethod
-    def observed(x: Pictures) -> Pictures:
-        """Return pictures as they are."""
-        return x
-
-    def rsample(self) -> Pictures:
-        """Draw pictures, differentiable in location and deviation, before rounding to bytes."""
-        return (self.location + self.log_scale.exp() * torch.randn_like(self.location)).clamp(-1, 1)
-
-    def sample(self) -> Pictures:
-        """Return the pictures that are handed out: the location."""
-        return self.location
-
-    def log_prob(self, x: Pictures) -> Nats:
-        """Return the log probability of 8-bit pictures in nats per record; the outer bins reach to infinity."""
-        inverse_scale = torch.exp(-self.log_scale)
-        # Both ends are mirrored to the lower tail, where the logs of the distribution function keep their digits.
-        distance = (x - self.location).abs()
-        near, far = -(distance - 1 / LEVELS) * inverse_scale, -(distance + 1 / LEVELS) * inverse_scale
-        log_near, log_far = torch.special.log_ndtr(near), torch.special.log_ndtr(far)
-        inside = log_near + torch.log1p(-torch.exp(log_far - log_near).clamp(max=1 - 1e-7))
-        upper, lower = (x - self.location + 1 / LEVELS), (x - self.location - 1 / LEVELS)
-        log_prob = torch.where(x > 1 - 1 / LEVELS, torch.special.log_ndtr(-lower * inverse_scale), inside)
-        log_prob = torch.where(x < -1 + 1 / LEVELS, torch.special.log_ndtr(upper * inverse_scale), log_prob)
-        return log_prob.flatten(1).sum(1)
 
 
 Modeled = Bernoulli | DiscretizedLogistic | DiscretizedNormal | LogisticMixture
