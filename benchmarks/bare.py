@@ -57,8 +57,7 @@ def _gan(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
 
 
 def _vae(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
-    configured = system.configure_optimizers()
-    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    (optimizer,), (schedule,) = system.configure_optimizers()
     encoder, decoder, prior = (system.trained[name] for name in ("encoder", "decoder", "prior"))
     for x, condition in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -67,6 +66,8 @@ def _vae(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
             loss = (rate - decoder(z, condition).log_prob(x)).mean()
         _improve(optimizer, loss)
         schedule.step()
+        if system.averaged:
+            system.averaged.update_parameters(system.trained)
         yield
 
 

@@ -1,18 +1,18 @@
 """The data sets of the benchmarks as prepared folders, made from IDX files once and kept in benchmarks/prepared."""
 
 import argparse
-import gzip
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from genloop.config import Prepare
 from genloop.image.data import read_schema
+from genloop.image.raw.prepare import prepare
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
 
 PREPARED = Path("benchmarks/prepared")
-FILES = {"train": "train", "test": "t10k"}
 STACKED = {"train": 100_000, "test": 10_000}
 
 
@@ -24,24 +24,11 @@ def arguments(description: str | None, records: int | None = None) -> argparse.A
     return parser
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Read a gzipped IDX file of bytes: 2 zero bytes, type 8, number of dimensions, big-endian sizes, values."""
-    content = gzip.decompress(path.read_bytes())
-    assert content[:3] == b"\0\0\x08", f"{path}: not an IDX file of bytes"
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">u4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
 def prepare_idx(source: Path, records: int | None = None) -> Path:
     """Return the prepared folder of ``source``, made where it is missing; of its first ``records`` only if said."""
     out = PREPARED / source.name
     if not out.exists():
-        with replace_folder(out) as folder:
-            for split, prefix in FILES.items():
-                np.save(folder / f"{split}.npy", read_idx(source / f"{prefix}-images-idx3-ubyte.gz")[:, None])
-                np.save(folder / f"{split}_labels.npy", read_idx(source / f"{prefix}-labels-idx1-ubyte.gz"))
-            write_schema(folder, channels=1, classes=10)
+        prepare(source, Prepare(modality="image"), out)
     return out if records is None else subset(out, records)
 
 

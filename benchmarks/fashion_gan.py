@@ -19,6 +19,7 @@ from genloop.config import Reference
 from genloop.image import features
 from genloop.image.data import draw, read_schema, write_samples
 from genloop.image.scores import build_reference, score
+from genloop.outputs import replace_folder
 
 RUN = {
     "width": 32,
@@ -42,11 +43,16 @@ def train(what: str, prepared: Path, minutes: float, seed: int) -> tuple[torch.T
 def measure(what: str, prepared: Path, reference: Path, minutes: float, seed: int) -> None:
     """Train one contender with one seed and add its scores to the results."""
     pictures, took = train(what, prepared, minutes, seed)
-    folder = RESULTS / f"fashion_{what}_{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_samples(folder, pictures, torch.zeros(len(pictures), 0), read_schema(prepared))
-    draw(pictures).save(folder / "grid.png")
+    folder = keep(f"fashion_{what}_{seed}", pictures, prepared)
     add_scores(folder, reference, {"what": what, "seed": seed, "budget": minutes, **took})
+
+
+def keep(name: str, pictures: torch.Tensor, prepared: Path) -> Path:
+    """Write generated pictures and a grid of them to a folder of the results, ready to be scored, and return it."""
+    with replace_folder(RESULTS / name) as folder:
+        write_samples(folder, pictures, torch.zeros(len(pictures), 0), read_schema(prepared))
+        draw(pictures[:64]).save(folder / "grid.png")
+    return RESULTS / name
 
 
 def add_scores(folder: Path, reference: Path, line: dict[str, Any]) -> None:

@@ -13,31 +13,19 @@ import numpy as np
 import torch
 
 from benchmarks.data import arguments, prepare_idx
-from benchmarks.fashion_gan import COUNT, prepare_reference
+from benchmarks.fashion_gan import COUNT, keep, prepare_reference
 from benchmarks.genloop_run import in_bf16, train_anew, vae
 from benchmarks.measure import Stopwatch, machine, table
 from genloop.bounds import Bounds
 from genloop.config import Vae
 from genloop.identity import read_tensors
-from genloop.image.data import draw, read_schema, write_samples
+from genloop.image.data import read_schema
 from genloop.image.scores import score
-from genloop.outputs import replace_folder
 from genloop.priors import build_prior
 from genloop.randomness import keyed_seed
-from genloop.sampling import Sampler, load_network, load_sampler
-from genloop.sampling import draw as draw_latents
+from genloop.sampling import Sampler, draw, load_network, load_sampler
 
 RUN = {"second_stage": True}  # what differs from genloop's defaults
-RESULTS = Path("benchmarks/results")
-
-
-def frechet(name: str, pictures: torch.Tensor, prepared: Path, reference: Path) -> tuple[float, float]:
-    """Return the Frechet distance of pictures and that of real ones, and keep a grid of the former."""
-    with replace_folder(RESULTS / f"fashion_vae_{name}") as folder:
-        write_samples(folder, pictures, torch.zeros(len(pictures), 0), read_schema(prepared))
-        draw(pictures[:64]).save(folder / "grid.png")
-    scores, _ = score(RESULTS / f"fashion_vae_{name}", reference)
-    return scores["frechet"], scores["frechet_real"]
 
 
 @torch.no_grad()
@@ -64,13 +52,22 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
         "second stage": load_sampler(tensors, run),
     }
     pictures = {
-        name: draw_latents(bounds.decoder, sampler, run, read_schema(weights), COUNT, run.seed)[0]
+        name: draw(bounds.decoder, sampler, run, read_schema(weights), COUNT, run.seed)[0]
         for name, sampler in samplers.items()
     } | {"reconstructions": reconstructions(bounds, run.seed)}
     rows: list[tuple[str | float, ...]] = []
     for name, found in pictures.items():
-        drawn, real = frechet(f"{run.prior}_{name.replace(' ', '_')}", found, prepared, reference)
-        rows.append((f"{run.prior} prior", name, drawn, real, -(rate + distortion), watch.marks[-1][1] / 60))
+        scores, _ = score(keep(f"fashion_vae_{run.prior}_{name.replace(' ', '_')}", found, prepared), reference)
+        rows.append(
+            (
+                f"{run.prior} prior",
+                name,
+                scores["frechet"],
+                scores["frechet_real"],
+                -(rate + distortion),
+                watch.marks[-1][1] / 60,
+            )
+        )
         print(rows[-1], flush=True)
     return rows
 

@@ -13,13 +13,11 @@ from typing import Any
 import torch
 
 from benchmarks.data import arguments, prepare_idx, subset
-from benchmarks.fashion_gan import COUNT, RESULTS, prepare_reference
+from benchmarks.fashion_gan import COUNT, keep, prepare_reference
 from benchmarks.genloop_run import gan, train_for, training_rate
 from benchmarks.measure import interleave, machine, medians, ratio, table
 from genloop.config import Gan
-from genloop.image.data import read_schema, write_samples
 from genloop.image.scores import score
-from genloop.outputs import replace_folder
 
 RECORDS = 640  # of a training whose speed is measured
 BASE: dict[str, Any] = {"data": "fashion", "loss": "relativistic", "critic_norm": "none"}
@@ -33,9 +31,8 @@ RUNS = {"no penalty": gan(**BASE)} | {
 def frechet_after(name: str, run: Gan, prepared: Path, reference: Path, minutes: float) -> float:
     """Return the Frechet distance after a training of so many minutes of processor time."""
     pictures, _ = train_for(run, prepared, minutes, COUNT)
-    with replace_folder(RESULTS / f"penalty_{name.replace(', ', '_').replace(' ', '_')}") as folder:
-        write_samples(folder, pictures, torch.zeros(len(pictures), 0), read_schema(prepared))
-        return score(folder, reference)[0]["frechet"]
+    folder = keep(f"penalty_{name.replace(', ', '_').replace(' ', '_')}", pictures, prepared)
+    return score(folder, reference)[0]["frechet"]
 
 
 def main(choices: argparse.Namespace) -> None:

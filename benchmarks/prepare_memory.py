@@ -1,7 +1,8 @@
 """Time and peak memory of ``prepare`` for growing numbers of generated small PNG files.
 
 Say ``python benchmarks/prepare_memory.py`` or add the counts: ``python benchmarks/prepare_memory.py 1000 10000``.
-Each count is prepared in a process of its own, whose peak resident memory the operating system tells.
+Each count is prepared in a process of its own, whose peak resident memory the operating system tells. That counts what
+the process is forked from too, so nothing large, such as ``benchmarks.measure``, is imported here.
 """
 
 import resource
