@@ -41,13 +41,11 @@ def _gan(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
     for x, condition in batches:
         critic.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            with torch.no_grad():
-                fake = generator(system.prior.sample(len(x)), condition).rsample()
-            loss = loss_of.critic(critic(x, condition), critic(fake, condition)).mean()
+            fake = generator(system.prior.sample(len(x)), condition).rsample()
+            loss = loss_of.critic(critic(x, condition), critic(fake.detach(), condition)).mean()
         _improve(optimizers[0], loss)
         critic.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            fake = generator(system.prior.sample(len(x)), condition).rsample()
             loss = loss_of.generator(None, critic(fake, condition)).mean()
         _improve(optimizers[1], loss)
         system.averaged.update_parameters(generator)

@@ -39,7 +39,8 @@ def in_bf16(run: Run) -> Run:
 
 def train_anew(run: Gan | Vae, prepared: Path, observer: Any) -> Path:
     """Train a run from its beginning, whatever an earlier training left, and return the folder of its weights."""
-    out, state = WORK / f"{run.family}_{run.seed}", WORK / f"state_{run.family}_{run.seed}"
+    name = f"{run.data}_{run.family}{'_classes' if run.conditional else ''}_{run.seed}"
+    out, state = WORK / name, WORK / f"state_{name}"
     shutil.rmtree(state, ignore_errors=True)
     train(run.family, run, prepared, out, state, observer)
     return out

@@ -113,7 +113,7 @@ EDITS = {
     "the protocol": ("params.yaml", "epochs: 1}}", "epochs: 1, seed: 3}}", {"reference@tiny"}),
     "a comment in config.py": ("src/genloop/config.py", "Name = ", "# a comment\nName = ", set()),
     "a default of the GAN": ("src/genloop/config.py", "= 0.999", "= 0.99", GAN_STAGES),
-    "a default that runs override": ("src/genloop/config.py", "width: Count = 16", "width: Count = 8", set()),
+    "a default that runs override": ("src/genloop/config.py", "width: Count = 32", "width: Count = 16", set()),
     "how samples are drawn": ("src/genloop/sampling.py", "BLOCK = 256", "BLOCK = 128", {f"{s}@{r}" for s in ("sample", "evaluate") for r in ("tiny_gan", "tiny_vae")}),
     "how a GAN trains": ("src/genloop/gan.py", "BETAS = (0.5", "BETAS = (0.4", GAN_STAGES),
     "the command line": ("src/genloop/command.py", "DEBUG = ", "# a comment\nDEBUG = ", set()),

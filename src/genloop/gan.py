@@ -62,8 +62,9 @@ class GanSystem(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Improve the critic once, then the generator once; return both losses."""
-        critic_loss = self._improve_critic(batch, batch_idx)
-        generator_loss = self._improve_generator(batch)
+        fake = self._fake(batch)  # drawn once for both: the critic changes between their uses, the generator does not
+        critic_loss = self._improve_critic(batch, fake.detach(), batch_idx)
+        generator_loss = self._improve_generator(batch, fake)
         self.averaged.update_parameters(self.trained["generator"])
         schedulers: Any = self.lr_schedulers()
         for scheduler in schedulers:
@@ -71,10 +72,8 @@ class GanSystem(lightning.LightningModule):
         losses = {"critic": critic_loss.detach(), "generator": generator_loss.detach()}
         return losses | ({"augment": self.share.clone()} if self.augment else {})
 
-    def _improve_critic(self, batch: Batch, step: int) -> Tensor:
+    def _improve_critic(self, batch: Batch, fake: Tensor, step: int) -> Tensor:
         self.trained["critic"].requires_grad_(True)
-        with torch.no_grad():
-            fake = self._fake(batch)
         on_real, on_fake = self._verdicts(batch.x, batch.condition), self._verdicts(fake, batch.condition)
         loss = self.loss.critic(on_real, on_fake)
         if self.run.penalty and step % self.run.penalty_every == 0:
@@ -83,9 +82,9 @@ class GanSystem(lightning.LightningModule):
             self._adapt(on_real.detach())
         return self._step(0, loss.mean())
 
-    def _improve_generator(self, batch: Batch) -> Tensor:
+    def _improve_generator(self, batch: Batch, fake: Tensor) -> Tensor:
         self.trained["critic"].requires_grad_(False)  # its gradients stay those of its own step, for the statistics
-        on_fake = self(batch)
+        on_fake = self._verdicts(fake, batch.condition)
         on_real = self._verdicts(batch.x, batch.condition) if self.loss.generator_sees_real else None
         return self._step(1, self.loss.generator(on_real, on_fake).mean())
 

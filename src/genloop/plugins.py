@@ -1,7 +1,7 @@
 """The narrow waist: what a kind of data (modality) and a kind of model (family) provide; the only dispatch by name.
 
-A modality is a folder ``genloop/<modality>/`` with the modules ``raw.prepare``, ``data``, ``networks.residual`` and
-``scores`` that fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
+A modality is a folder ``genloop/<modality>/`` with the modules ``raw.prepare``, ``data``, ``networks.convolutional``
+and ``scores`` that fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
 """
 
 from importlib import import_module
@@ -114,7 +114,7 @@ class DataModule(Protocol):
 
 @runtime_checkable
 class Networks(Protocol):
-    """``genloop.<modality>.networks.residual``, or a module of your own: networks built from choices and schema.
+    """``genloop.<modality>.networks.convolutional``, or a module of your own: networks built from choices and schema.
 
     A run of the family ``gan`` needs Generator and Critic, and Augment where it augments; one of the family ``vae``
     needs Encoder and Decoder. Their ``width`` is ``run.width``, their latent has ``run.latent`` dimensions.
@@ -170,7 +170,7 @@ def networks(run: Any) -> Networks:
         from genloop.own import import_pinned
 
         return cast(Networks, import_pinned(run.networks))
-    return cast(Networks, import_module(f"genloop.{run.modality}.networks.residual"))
+    return cast(Networks, import_module(f"genloop.{run.modality}.networks.convolutional"))
 
 
 def scores(modality: str) -> ScoresModule:

@@ -9,8 +9,8 @@ import torch
 from genloop.config import Gan, Vae
 from genloop.errors import GenloopError
 from genloop.image.data import PictureSchema
-from genloop.image.networks import dense, residual
-from genloop.image.networks.blocks import level_channels, level_sizes
+from genloop.image.networks import convolutional, dense
+from genloop.image.networks.blocks import Modulated, grid_channels, grid_sizes
 from genloop.image.networks.likelihood import LIKELIHOODS
 from genloop.plugins import Networks
 
@@ -26,7 +26,7 @@ def inputs(schema: PictureSchema, conditional: bool) -> tuple[torch.Tensor, torc
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("channels", [1, 3, 5])
-@pytest.mark.parametrize("networks", [residual, dense])
+@pytest.mark.parametrize("networks", [convolutional, dense])
 def test_shapes(networks: ModuleType, size: tuple[int, int], channels: int) -> None:
     assert isinstance(networks, Networks)
     schema = PictureSchema(channels, *size, CLASSES, (1, 1, 1))
@@ -47,7 +47,7 @@ def test_shapes(networks: ModuleType, size: tuple[int, int], channels: int) -> N
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("networks", [residual, dense])
+@pytest.mark.parametrize("networks", [convolutional, dense])
 def test_every_likelihood_has_the_outputs_that_it_needs(networks: ModuleType, likelihood: Any) -> None:
     schema = PictureSchema(3, 8, 12)
     decoder = networks.Decoder(Vae(family="vae", likelihood=likelihood, **COMMON), schema)
@@ -58,11 +58,21 @@ def test_every_likelihood_has_the_outputs_that_it_needs(networks: ModuleType, li
     assert found.sample().shape == x.shape
 
 
-def test_levels() -> None:
-    assert level_sizes(28, 28) == [(28, 28), (14, 14), (7, 7)]
-    assert level_sizes(64, 64)[-1] == (4, 4)
-    assert level_sizes(9, 17) == [(9, 17), (5, 9)]
-    assert level_channels(16, 5) == [16, 32, 64, 128, 128]
+def test_grids() -> None:
+    assert grid_sizes((28, 28)) == [(14, 14), (7, 7), (4, 4)]
+    assert grid_sizes((64, 64))[-1] == (4, 4)
+    assert grid_sizes((9, 17)) == [(9, 17), (5, 9), (3, 5)]  # small pictures are not halved at once
+    assert grid_sizes((17, 40)) == [(9, 20), (5, 10), (3, 5)]
+    assert grid_channels(16, 5) == [16, 32, 64, 128, 128]
+
+
+def test_modulation_is_normalization_with_a_scale_and_a_shift_of_each_record() -> None:
+    torch.manual_seed(0)
+    layer, x, style = Modulated(3), torch.randn(4, 3, 5, 5), torch.randn(4, 64)
+    plain = (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    scale, shift = layer.style(style)[:, :, None, None].chunk(2, 1)
+    torch.testing.assert_close(layer(x, style), plain * (1 + scale) + shift)
+    assert not torch.allclose(layer(x, style)[:1], plain[:1], atol=0.05)
 
 
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
@@ -70,7 +80,7 @@ def test_every_weight_gets_a_gradient(norm: Any) -> None:
     schema = PictureSchema(1, 16, 16, CLASSES, (1, 1, 1))
     run = Gan(family="gan", conditional=True, critic_norm=norm, **COMMON)
     z, x, condition = inputs(schema, conditional=True)
-    generator, critic = residual.Generator(run, schema), residual.Critic(run, schema)
+    generator, critic = convolutional.Generator(run, schema), convolutional.Critic(run, schema)
     generator(z, condition).rsample().square().sum().backward()
     critic(x, condition).square().sum().backward()
     for network in (generator, critic):
@@ -80,7 +90,7 @@ def test_every_weight_gets_a_gradient(norm: Any) -> None:
 def test_spectral_normalization_bounds_each_layer() -> None:
     torch.manual_seed(0)
     schema = PictureSchema(1, 16, 16)
-    critic = residual.Critic(Gan(family="gan", critic_norm="spectral", **COMMON), schema)
+    critic = convolutional.Critic(Gan(family="gan", critic_norm="spectral", **COMMON), schema)
     _, x, condition = inputs(schema, conditional=False)
     for _ in range(50):  # of the power iteration
         critic(x, condition)
@@ -94,7 +104,7 @@ def test_a_condition_changes_the_verdict_and_the_picture() -> None:
     schema = PictureSchema(1, 8, 8, CLASSES, (1, 1, 1))
     run = Gan(family="gan", conditional=True, critic_norm="none", **COMMON)
     torch.manual_seed(0)
-    generator, critic = residual.Generator(run, schema).eval(), residual.Critic(run, schema)
+    generator, critic = convolutional.Generator(run, schema).eval(), convolutional.Critic(run, schema)
     x, z = torch.rand(1, 1, 8, 8), torch.randn(1, 5)
     one, other = torch.eye(3)[:1], torch.eye(3)[1:2]
     assert not torch.equal(critic(x, one), critic(x, other))
@@ -103,12 +113,12 @@ def test_a_condition_changes_the_verdict_and_the_picture() -> None:
 
 def test_a_conditional_run_without_classes_is_refused() -> None:
     with pytest.raises(GenloopError, match=r"conditional: the data set 'x' has no classes; set conditional: false"):
-        residual.Generator(Gan(family="gan", conditional=True, **COMMON), PictureSchema(1, 8, 8))
+        convolutional.Generator(Gan(family="gan", conditional=True, **COMMON), PictureSchema(1, 8, 8))
 
 
 def test_augmentation_changes_the_share_that_it_is_told_and_carries_gradients() -> None:
     torch.manual_seed(0)
-    x, augment = torch.rand(400, 3, 16, 12, requires_grad=True), residual.Augment()
+    x, augment = torch.rand(400, 3, 16, 12, requires_grad=True), convolutional.Augment()
     assert torch.equal(augment(x, torch.tensor(0.0)), x)
     changed = (augment(x, torch.tensor(0.3)) != x).flatten(1).any(1).float().mean()
     assert float(changed) == pytest.approx(1 - 0.7**3, abs=0.07)  # by one change or more of three

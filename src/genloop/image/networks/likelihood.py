@@ -57,8 +57,9 @@ class Bernoulli:
 
     @staticmethod
     def observed(x: Pictures) -> Pictures:
-        """Draw each channel of a pixel to be 1 with its brightness for a probability."""
-        return torch.where(2 * torch.rand_like(x) - 1 < x, 1.0, -1.0)
+        """Draw each channel of a pixel to be 1 with its brightness for a probability, to 1 in 65,536; else -1."""
+        thresholds = uniform_integers(x)
+        return torch.ones_like(x).copysign_(x.mul(2**15).sub_(thresholds).sub_(0.5))
 
     def rsample(self) -> Pictures:
         """Refuse: bits are not differentiable."""
@@ -71,6 +72,12 @@ class Bernoulli:
     def log_prob(self, x: Pictures) -> Nats:
         """Return the log probability of observed pictures in nats per record."""
         return F.logsigmoid(x * self.logits).flatten(1).sum(1)
+
+
+def uniform_integers(like: torch.Tensor) -> torch.Tensor:
+    """Draw a 16-bit integer for each number of ``like``, four at a time: a third of what floats cost."""
+    four = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    return four.view(torch.int16)[: like.numel()].view(like.shape)
 
 
 Modeled = Bernoulli | DiscretizedLogistic | DiscretizedNormal | LogisticMixture

@@ -1,4 +1,4 @@
-"""The networks for pictures by default: residual and convolutional, conditioned where the run is."""
+"""The networks for pictures by default: convolutional, conditioned where the run is."""
 
 import torch
 from jaxtyping import Float
@@ -21,12 +21,12 @@ class Generator(nn.Module):
 
     def __init__(self, run: Gan, schema: PictureSchema) -> None:
         super().__init__()
-        self.body = Grow(run.latent + condition_size(run, schema), run.width, (schema.height, schema.width))
-        self.output = nn.Conv2d(run.width, schema.channels, 3, padding=1)
+        inputs = run.latent + condition_size(run, schema)
+        self.body = Grow(inputs, run.width, (schema.height, schema.width), schema.channels, modulated=True)
 
     def forward(self, z: Latents, condition: Conditions) -> PointMass:
         """Return the picture of each latent, in [-1, 1]."""
-        return PointMass(torch.tanh(self.output(self.body(torch.cat([z, condition], 1))).float()))
+        return PointMass(torch.tanh(self.body(torch.cat([z, condition], 1)).float()))
 
 
 class Critic(nn.Module):
@@ -73,8 +73,8 @@ class Decoder(nn.Module):
     def __init__(self, run: Vae, schema: PictureSchema) -> None:
         super().__init__()
         self.likelihood, self.channels = LIKELIHOODS[run.likelihood], schema.channels
-        self.body = Grow(run.latent + condition_size(run, schema), run.width, (schema.height, schema.width))
-        self.output = nn.Conv2d(run.width, outputs_of(self.likelihood, schema.channels), 3, padding=1)
+        inputs, outputs = run.latent + condition_size(run, schema), outputs_of(self.likelihood, schema.channels)
+        self.body = Grow(inputs, run.width, (schema.height, schema.width), outputs, modulated=False)
 
     def observed(self, x: Pictures) -> Pictures:
         """Return what the likelihood takes of pictures."""
@@ -82,4 +82,4 @@ class Decoder(nn.Module):
 
     def forward(self, z: Latents, condition: Conditions) -> Modeled:
         """Return p(x | z)."""
-        return self.likelihood.of(self.output(self.body(torch.cat([z, condition], 1))).float(), self.channels)
+        return self.likelihood.of(self.body(torch.cat([z, condition], 1)).float(), self.channels)
