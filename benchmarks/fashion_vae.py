@@ -21,9 +21,8 @@ from genloop.config import Vae
 from genloop.identity import read_tensors
 from genloop.image.data import read_schema
 from genloop.image.scores import score
-from genloop.priors import build_prior
 from genloop.randomness import keyed_seed
-from genloop.sampling import Sampler, draw, load_network, load_sampler
+from genloop.sampling import Sampler, draw, load_prior, load_sampler
 
 RUN = {"second_stage": True}  # what differs from genloop's defaults
 
@@ -48,7 +47,7 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
     rate, distortion = bounds.elbo(1)
     tensors = read_tensors(weights / "weights.safetensors")
     samplers: dict[str, Sampler] = {
-        "prior": load_network(tensors, build_prior(run), "prior"),
+        "prior": load_prior(tensors, run),
         "second stage": load_sampler(tensors, run),
     }
     pictures = {

@@ -6,8 +6,8 @@ from torch import distributions as d
 
 from genloop.config import Gan, Vae
 from genloop.posterior import DiagonalNormal
-from genloop.priors import FittedMixture, Ladder, Mixture, StandardNormal, build_prior
-from genloop.second_stage import components_of, fit_mixture
+from genloop.priors import Ladder, Mixture, StandardNormal, build_prior
+from genloop.second_stage import components_of, fit_mixture, split
 
 
 def as_distribution(mixture: Mixture) -> d.Distribution:
@@ -83,18 +83,40 @@ def test_the_second_stage_finds_the_mixture_that_latents_come_from() -> None:
     torch.manual_seed(0)
     first, second = torch.randn(600, 2) * 0.1 + 2, torch.randn(200, 2) @ torch.tensor([[0.5, 0.4], [0.0, 0.2]]) - 2
     latents = torch.cat([first, second])
-    fitted = fit_mixture(latents, seed=0)
-    assert len(fitted.weights) == components_of(800) == 8
-    drawn = fitted.sample(50_000)
+    none = torch.zeros(800, 0)
+    fitted = fit_mixture(latents, none, seed=0)
+    assert len(fitted.log_weights) == components_of(800) == 8
+    drawn = fitted.sample(torch.zeros(50_000, 0))
     assert float((drawn.mean(1) > 0).float().mean()) == pytest.approx(0.75, abs=0.01)
     for side in (drawn[drawn.mean(1) > 0], drawn[drawn.mean(1) < 0]):
         nearest = first if float(side.mean()) > 0 else second
         torch.testing.assert_close(side.mean(0), nearest.mean(0), atol=0.03, rtol=0)
         torch.testing.assert_close(torch.cov(side.T), torch.cov(nearest.T), atol=0.02, rtol=0.1)
-    again = fit_mixture(latents, seed=0)
+    again = fit_mixture(latents, none, seed=0)
     assert all(torch.equal(a, b) for a, b in zip(fitted.buffers(), again.buffers(), strict=True))
 
 
 def test_few_records_get_few_components() -> None:
     assert [components_of(count) for count in (3, 250, 10**6)] == [1, 2, 64]
-    assert FittedMixture(1, 3).sample(4).shape == (4, 3)
+
+
+@pytest.mark.parametrize("records", [60, 3000])  # one component for all classes, and several for each
+def test_the_second_stage_draws_the_latents_of_the_class_that_is_asked_for(records: int) -> None:
+    torch.manual_seed(0)
+    classes = torch.eye(3)[torch.arange(records) % 3]
+    centers = torch.tensor([[3.0, 0.0], [-3.0, 1.0], [0.0, -4.0]])
+    spread = torch.tensor([[0.5, 0.3], [0.0, 0.2]])
+    fitted = fit_mixture(classes @ centers + torch.randn(records, 2) @ spread, classes, seed=0)
+    for center, asked in zip(centers, torch.eye(3), strict=True):
+        drawn = fitted.sample(asked.expand(20_000, 3))
+        torch.testing.assert_close(drawn.mean(0), center, atol=0.15, rtol=0)
+        torch.testing.assert_close(torch.cov(drawn.T), spread.T @ spread, atol=0.12, rtol=0.2)
+
+
+def test_a_condition_moves_the_mean_within_a_component() -> None:
+    """Against the closed form for one normal distribution over a latent and a number."""
+    covariance = torch.tensor([[[2.0, 6.0], [6.0, 100.0]]], dtype=torch.double)  # the number comes scaled by 10
+    mixture = split(torch.ones(1), torch.tensor([[1.0, 20.0]]), covariance, latent=1)
+    drawn = mixture.sample(torch.full((200_000, 1), 3.0))
+    assert float(drawn.mean()) == pytest.approx(1 + 6 / 100 * (30 - 20), abs=0.01)
+    assert float(drawn.var()) == pytest.approx(2 - 36 / 100, abs=0.02)

@@ -18,7 +18,7 @@ from genloop.identity import read_tensors
 from genloop.plugins import Records
 from genloop.posterior import DiagonalNormal
 from genloop.priors import Prior, build_prior
-from genloop.randomness import keyed_seed
+from genloop.randomness import keyed_generator, keyed_seed
 from genloop.sampling import load_network
 
 BLOCK = 256  # records encoded at a time
@@ -50,28 +50,29 @@ class Bounds:
     @torch.no_grad()
     def elbo(self, draws: int) -> tuple[float, float]:
         """Return rate and distortion, the mean over test records and over ``draws`` latents of each, in nats."""
-        blocks = self._blocks(len(self.test))
+        blocks = self._blocks(np.arange(len(self.test)))
         parts = [[part.mean(0) for part in self._draw(encoded, draws)] for encoded in blocks]
         rate, distortion = (float(torch.cat(part).mean()) for part in zip(*parts, strict=True))
         return rate, distortion
 
     @torch.no_grad()
     def importance_weighted(self, draws: int, records: int) -> tuple[float, float]:
-        """Return the importance-weighted bound in nats and its standard error over the first ``records`` test records.
+        """Return the importance-weighted bound in nats and its standard error over ``records`` test records.
 
-        Burda et al. 2016, "Importance weighted autoencoders", equation 8; it rises with ``draws`` to the likelihood.
+        They are drawn at random, since test records may lie in the order of their classes. Burda et al. 2016,
+        "Importance weighted autoencoders", equation 8; the bound rises with ``draws`` to the likelihood.
         """
         bounds = []
-        for encoded in self._blocks(min(records, len(self.test))):
+        for encoded in self._blocks(keyed_generator(self.seed, "bound").permutation(len(self.test))[:records]):
             rate, distortion = self._draw(encoded, draws)
             bounds.append(torch.logsumexp(-(rate + distortion), 0) - math.log(draws))
         each = torch.cat(bounds)
         return float(each.mean()), float(each.std() / math.sqrt(len(each)))
 
-    def _blocks(self, count: int) -> Iterator[Encoded]:
-        """Encode the first ``count`` test records, a block at a time, and key what is drawn for it."""
-        for start in range(0, count, BLOCK):
-            indices = np.arange(start, min(start + BLOCK, count))
+    def _blocks(self, chosen: np.ndarray) -> Iterator[Encoded]:
+        """Encode the chosen test records, a block at a time, and key what is drawn for it."""
+        for start in range(0, len(chosen), BLOCK):
+            indices = chosen[start : start + BLOCK]
             decoder: Any = self.decoder
             torch.manual_seed(keyed_seed(self.seed, "elbo", start))
             x = decoder.observed(self.test.gather(indices))

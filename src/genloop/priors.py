@@ -116,25 +116,48 @@ class Ladder(nn.Module):
 
 
 class FittedMixture(nn.Module):
-    """A mixture of normal distributions with full covariances, fitted to latents after training: second_stage.py."""
+    """A mixture of normal distributions over latents and conditions, fitted after training: second_stage.py.
 
-    weights: Tensor
+    Drawn from given a condition: the components are as probable as the condition is under each, and their means move
+    with it (Bishop 2006, "Pattern recognition and machine learning", equations 2.81 and 2.82).
+    """
+
+    log_weights: Tensor
     means: Tensor
     factors: Tensor
+    slopes: Tensor
+    condition_means: Tensor
+    condition_factors: Tensor
 
-    def __init__(self, components: int, latent: int) -> None:
+    def __init__(self, components: int, latent: int, conditions: int) -> None:
         """Make room for a fit."""
         super().__init__()
-        self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.double))
-        self.register_buffer("means", torch.zeros(components, latent))
-        self.register_buffer("factors", torch.zeros(components, latent, latent))  # Cholesky, of the covariances
+        shapes = {
+            "log_weights": (components,),
+            "means": (components, latent),
+            "factors": (components, latent, latent),  # Cholesky, of the covariances given the condition
+            "slopes": (components, latent, conditions),  # of the means
+            "condition_means": (components, conditions),
+            "condition_factors": (components, conditions, conditions),  # Cholesky, of the conditions' own covariances
+        }
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.double))
 
-    def sample(self, count: int) -> Tensor:
-        """Draw latents on the CPU: [count, latent]."""
-        weights, means, factors = (buffer.cpu() for buffer in (self.weights, self.means, self.factors))
-        chosen = torch.multinomial(weights, count, replacement=True)
-        noise = torch.randn(count, means.shape[1], 1)
-        return means[chosen] + (factors[chosen] @ noise).squeeze(2)
+    def sample(self, conditions: Tensor) -> Tensor:
+        """Draw a latent for each condition on the CPU: [batch, conditions] -> [batch, latent]."""
+        means, factors, slopes = (buffer.cpu() for buffer in (self.means, self.factors, self.slopes))
+        away = conditions.cpu().double()[:, None] - self.condition_means.cpu()  # [batch, components, conditions]
+        chosen = torch.multinomial(self._responsibilities(away), 1).squeeze(1)
+        moved = (slopes[chosen] @ away[torch.arange(len(away)), chosen, :, None]).squeeze(2)
+        noise = torch.randn(len(chosen), means.shape[1], 1, dtype=torch.double)
+        return (means[chosen] + moved + (factors[chosen] @ noise).squeeze(2)).float()
+
+    def _responsibilities(self, away: Tensor) -> Tensor:
+        """Return the probability of each component given how far each condition is from its mean."""
+        factors = self.condition_factors.cpu()
+        white = torch.linalg.solve_triangular(factors, away.permute(1, 2, 0), upper=False)
+        log_density = -0.5 * white.square().sum(1) - factors.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
+        return (self.log_weights.cpu()[:, None] + log_density).softmax(0).T
 
 
 def build_prior(run: Gan | Vae) -> StandardNormal | Mixture | Ladder:

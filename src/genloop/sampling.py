@@ -1,7 +1,8 @@
 """From trained weights to generated records, without Lightning or MLflow."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +18,8 @@ from genloop.randomness import keyed_seed
 
 T = TypeVar("T", bound=nn.Module)
 Tensors = dict[str, Tensor]
+Sampler = Callable[[Tensor], Tensor]  # conditions to a latent for each, drawn from the global generator
 BLOCK = 256  # records drawn at a time: the first n records are the same whatever the count
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """What latents are drawn from: a prior, or the second stage."""
-
-    def sample(self, count: int) -> Tensor:
-        """Draw latents from the global generator."""
-        ...
 
 
 def load_run(weights: Path) -> Gan | Vae:
@@ -48,17 +41,25 @@ def saved_under(tensors: Tensors, name: str) -> Tensors:
 
 
 def load_sampler(tensors: Tensors, run: Gan | Vae) -> Sampler:
-    """Return what a run's latents are drawn from."""
-    if isinstance(run, Vae) and run.second_stage:
-        means = saved_under(tensors, "sampler")["means"]
-        return load_network(tensors, FittedMixture(*means.shape), "sampler")
-    return load_network(tensors, build_prior(run), "prior")
+    """Return what a run's latents are drawn from: the second stage where there is one, else the prior."""
+    return load_second_stage(tensors).sample if isinstance(run, Vae) and run.second_stage else load_prior(tensors, run)
+
+
+def load_second_stage(tensors: Tensors) -> FittedMixture:
+    """Return the mixture that was fitted to latents after training."""
+    return load_network(tensors, FittedMixture(*saved_under(tensors, "sampler")["slopes"].shape), "sampler")
+
+
+def load_prior(tensors: Tensors, run: Gan | Vae) -> Sampler:
+    """Return the prior, which knows no conditions."""
+    prior = load_network(tensors, build_prior(run), "prior")
+    return lambda conditions: prior.sample(len(conditions))
 
 
 @torch.no_grad()
 def decode(network: nn.Module, sampler: Sampler, conditions: Tensor) -> Tensor:
     """Return a record for each condition: [conditions, ...]."""
-    return network(sampler.sample(len(conditions)), conditions).sample()
+    return network(sampler(conditions), conditions).sample()
 
 
 def draw(
