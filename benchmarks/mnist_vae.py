@@ -1,9 +1,9 @@
 """MNIST, dynamic binarization: the log likelihood of genloop's VAEs, estimated with 1,000 latents per test picture.
 
 The importance-weighted bound of Burda et al. 2016, equation 8, in nats, with its standard error over test pictures that
-are drawn at random; the elbo is that of all test pictures. One recipe; three runs that differ from it in one key each: a plain VAE
-with a standard normal prior, the default with its learned prior, and two layers of latents. Trained in bf16 on one
-thread, evaluated in fp32. Results are collected in benchmarks/results/mnist_vae.jsonl; ``--table`` prints them.
+are drawn at random; the elbo is that of all test pictures. One recipe; three runs that differ from it in one key each:
+a plain VAE with a standard normal prior, the default with its learned prior, and two layers of latents. Trained in bf16
+on one thread, evaluated in fp32. Results are collected in benchmarks/results/mnist_vae.jsonl; ``--table`` prints them.
 """
 
 import argparse
