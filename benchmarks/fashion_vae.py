@@ -44,7 +44,7 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
     watch = Stopwatch()
     weights = train_anew(run, prepared, watch)
     bounds = Bounds(weights, run, prepared, run.seed)
-    rate, distortion = bounds.elbo(1)
+    elbo = float(bounds.elbos(1).mean())
     tensors = read_tensors(weights / "weights.safetensors")
     samplers: dict[str, Sampler] = {
         "prior": load_prior(tensors, run),
@@ -63,7 +63,7 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
                 name,
                 scores["frechet"],
                 scores["frechet_real"],
-                -(rate + distortion),
+                elbo,
                 watch.marks[-1][1] / 60,
             )
         )

@@ -60,6 +60,11 @@ class GanSystem(lightning.LightningModule):
         factor = learning_rate(self.steps, run.lr_warmup, run.lr_final, run.schedule)
         return optimizers, [LambdaLR(optimizer, factor) for optimizer in optimizers]
 
+    def compile_networks(self) -> None:
+        """Compile each network by itself, since critic and generator learn at different times."""
+        for network in self.trained.values():
+            network.compile()
+
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Improve the critic once, then the generator once; return both losses."""
         fake = self._fake(batch)  # drawn once for both: the critic changes between their uses, the generator does not

@@ -88,8 +88,7 @@ def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Obser
     ]
     trainer = build_trainer(run, epochs, callbacks, state)
     if run.trainer.compile:
-        for network in system.trained.values():
-            network.compile()
+        system.compile_networks()
     saved = state / "state.ckpt"
     trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
     return system, curves
