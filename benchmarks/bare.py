@@ -12,19 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genloop import plugins
 from genloop.batches import Batch, Batches
 from genloop.config import Gan, Vae
 from genloop.plugins import Records
-from genloop.training import build
+from genloop.training import build, open_training
 
 STEPS = 10**6  # planned, so that the learning rate hardly decays during a measurement
 
 
 def steps_of(run: Gan | Vae, prepared: Path, bf16: bool) -> Callable[[], object]:
     """Return a function that makes the next step of the training of ``run``."""
-    records = plugins.data(run.modality).open_records(prepared, "train")
-    system = build(run, prepared, STEPS)
+    records, schema = open_training(run, prepared)
+    system = build(run, schema, STEPS)
     loop = {"gan": _gan, "vae": _vae}[run.family](system, _batches(records, run), bf16)
     return lambda: next(loop)
 

@@ -19,14 +19,14 @@ from genloop.errors import GenloopError
 from genloop.evaluation import evaluate
 from genloop.memory import training_bytes
 from genloop.sampling import sample
-from genloop.training import build, train
+from genloop.training import build, open_training, train
 from tests.conftest import tiny_pictures
 
 COMMON: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
 RUNS: dict[str, Gan | Vae] = {
     "gan": Gan(family="gan", **COMMON),
     "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm="none", **COMMON),
-    "gan_hinge": Gan(family="gan", loss="hinge", **COMMON),
+    "gan_hinge": Gan(family="gan", loss="hinge", groups=3, **COMMON),
     "vae": Vae(family="vae", **COMMON),
     "vae_standard": Vae(family="vae", prior="standard", second_stage=False, **COMMON),
     "gan_wasserstein": Gan(
@@ -206,7 +206,8 @@ def test_too_little_memory_is_foreseen(data: Path, tmp_path: Path, monkeypatch: 
 
 def test_the_memory_forecast_grows_with_batch_and_width(data: Path) -> None:
     def forecast(width: int, batch: int) -> int:
-        system = build(RUNS["vae"].model_copy(update={"width": width}), data / "prepared" / "tiny", steps=1)
+        run = RUNS["vae"].model_copy(update={"width": width})
+        system = build(run, open_training(run, data / "prepared" / "tiny")[1], steps=1)
         return training_bytes(system, Batch(torch.zeros(batch, 1, 8, 8), torch.zeros(batch, 0)))
 
     assert forecast(4, 16) < forecast(4, 64) < forecast(16, 64)

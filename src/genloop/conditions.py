@@ -1,14 +1,16 @@
-"""What a record is asked to be: numbers beside the latent or the record, none in a run that is not conditional."""
+"""What a record is asked to be: numbers beside the latent or the record, for its class or a group that was found."""
 
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from genloop import plugins
 from genloop.config import Training
 from genloop.errors import GenloopError
+from genloop.groups import Grouped
 
 Conditions = Float[Tensor, "batch conditions"]
 GRID = 64  # records in a grid of a run without conditions
@@ -24,21 +26,28 @@ def condition_size(run: Training, schema: Any) -> int:
         raise GenloopError(
             f"conditional: the data set '{run.data}' has no classes; set conditional: false, or label it"
         )
-    return int(schema.conditions) if run.conditional else 0
+    return int(schema.conditions) if run.conditional else len(schema.group_counts)
 
 
 def known_conditions(run: Training, records: plugins.Records, indices: Any) -> Conditions:
     """Return the conditions of records."""
-    return records.conditions(indices) if run.conditional else torch.zeros(len(indices), 0)
+    told = run.conditional or isinstance(records, Grouped)
+    return records.conditions(indices) if told else torch.zeros(len(indices), 0)
 
 
 def drawn_conditions(run: Training, schema: Any, count: int, label: str | None) -> Conditions:
     """Draw conditions from the global generator as often as in training, or all as ``label`` says."""
-    if not run.conditional:
+    if run.conditional:
+        return plugins.data(run.modality).draw_conditions(schema, count, label)
+    if not schema.group_counts:
         return torch.zeros(count, 0)
-    return plugins.data(run.modality).draw_conditions(schema, count, label)
+    frequencies = torch.tensor(schema.group_counts, dtype=torch.double)
+    return F.one_hot(torch.multinomial(frequencies, count, replacement=True), len(frequencies)).float()
 
 
 def grid_conditions(run: Training, schema: Any) -> Conditions:
     """Return the conditions of the records in a grid."""
-    return plugins.data(run.modality).even_conditions(schema) if run.conditional else torch.zeros(GRID, 0)
+    if run.conditional:
+        return plugins.data(run.modality).even_conditions(schema)
+    groups = len(schema.group_counts)
+    return F.one_hot(torch.arange(GRID) * groups // GRID, groups).float() if groups else torch.zeros(GRID, 0)

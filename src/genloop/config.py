@@ -116,6 +116,7 @@ class Gan(Training):
 
     family: Literal["gan"]
     latent: Count = 64  # dimensions of z
+    groups: Annotated[int, Field(ge=0)] | None = None  # kinds to find; None: 1 per 100 records, at most 100; 0: none
     lr: LearningRate = 2e-3  # of the generator; averaged weights and a falling rate bear ten times the textbook's
     critic_lr: LearningRate | None = None  # None: lr
     loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "non_saturating"
@@ -130,6 +131,8 @@ class Gan(Training):
 
     @model_validator(mode="after")
     def _choices_agree(self) -> "Gan":
+        if self.conditional and self.groups:
+            _refuse("groups", "a conditional run is told the classes instead", "groups: 0 or conditional: false")
         if self.loss == "wasserstein" and not self.penalty and self.critic_norm != "spectral":
             _refuse("loss", "wasserstein needs a critic of bounded slope", "penalty: 10 and penalty_on: between")
         if self.penalty and self.critic_norm == "batch":

@@ -30,6 +30,11 @@ class Schema(Protocol):
         """Numbers in a condition, which says what a record is asked to be; 0 where nothing can be asked."""
         ...
 
+    @property
+    def group_counts(self) -> tuple[int, ...]:
+        """Training records of each group that was found where no classes were asked for; of no group elsewhere."""
+        ...
+
 
 @runtime_checkable
 class Likelihood(Protocol):
@@ -101,6 +106,10 @@ class DataModule(Protocol):
 
     def even_conditions(self, schema: Schema) -> Tensor:
         """Return conditions that show all there are, for a picture."""
+        ...
+
+    def outline(self, records: Tensor) -> Tensor:
+        """Return few numbers of each record, by which alike records are near each other: [batch, numbers]."""
         ...
 
     def write_samples(self, folder: Path, records: Tensor, conditions: Tensor, schema: Schema) -> None:

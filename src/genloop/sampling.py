@@ -88,7 +88,7 @@ def sample(weights: Path, choices: Sample, out: Path) -> None:
     torch.manual_seed(keyed_seed(choices.seed, "grid"))
     shown = decode(network, sampler, grid_conditions(run, schema)) if run.conditional else records[:GRID]
     with replace_folder(out) as folder:
-        module.write_samples(folder, records, conditions, schema)
+        module.write_samples(folder, records, conditions if run.conditional else conditions[:, :0], schema)
         module.draw(shown).save(folder / "grid.png")
         write_json(
             folder / "manifest.json",

@@ -1,5 +1,6 @@
 """Build, fit, resume and save a training of any family on any modality."""
 
+import json
 import logging
 import shutil
 import warnings
@@ -13,6 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 from safetensors.torch import save
+from torch import nn
 
 from genloop import plugins
 from genloop.batches import Batches
@@ -21,16 +23,23 @@ from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
 from genloop.errors import GenloopError
+from genloop.groups import grouped
 from genloop.memory import check_memory
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
+from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_seed
 from genloop.schedule import resolve_epochs
 
 
-def build(run: Gan | Vae, prepared: Path, steps: int) -> Any:
+def open_training(run: Gan | Vae, prepared: Path) -> tuple[Records, Schema]:
+    """Return the training records and what the networks must know of them."""
+    module = plugins.data(run.modality)
+    return grouped(run, module.open_records(prepared, "train"), module.read_schema(prepared))
+
+
+def build(run: Gan | Vae, schema: Schema, steps: int) -> Any:
     """Return the LightningModule of a run, its weights and biases drawn from the run's seed."""
-    schema = plugins.data(run.modality).read_schema(prepared)
     torch.manual_seed(keyed_seed(run.seed, "weights"))
     system = plugins.system(run.family)(run, schema, plugins.networks(run), steps)
     return system.to(memory_format=torch.channels_last)  # the faster order for convolutions; others keep theirs
@@ -52,9 +61,12 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
     """
     try:
         with _alone(state):
-            system, curves = _fit(name, run, prepared, state, observer)
+            make_reproducible(run.threads)
+            records, schema = open_training(run, prepared)
+            system, curves = _fit(name, run, records, schema, state, observer)
             if process_rank() == 0:
-                _save(run, prepared, system, curves, state, out)
+                known = json.loads((prepared / "schema.json").read_text()) | {"group_counts": schema.group_counts}
+                _save(run, known, _saved(run, records, system), curves, state, out)
                 shutil.rmtree(state)
     except Timeout:
         raise GenloopError(f"{name}: another process is training exactly this; wait for it or stop it") from None
@@ -68,14 +80,13 @@ def _alone(state: Path) -> AbstractContextManager[object]:
     return FileLock(state.with_suffix(".lock"), timeout=0)
 
 
-def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Observer) -> tuple[Any, Curves]:
+def _fit(
+    name: str, run: Gan | Vae, records: Records, schema: Schema, state: Path, observer: Observer
+) -> tuple[Any, Curves]:
     _quiet_lightning()
-    make_reproducible(run.threads)
-    module = plugins.data(run.modality)
-    records, schema = module.open_records(prepared, "train"), module.read_schema(prepared)
     epochs = resolve_epochs(run.epochs, run.records_seen, len(records))
     batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
-    system = build(run, prepared, steps=epochs * len(batches))
+    system = build(run, schema, steps=epochs * len(batches))
     check_memory(name, system, batches.gather([0] * batches.batch))
     curves = Curves(batches.batch, observer)
     callbacks = [
@@ -115,12 +126,19 @@ def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder
     )
 
 
-def _save(run: Gan | Vae, prepared: Path, system: Any, curves: Curves, state: Path, out: Path) -> None:
-    networks = system.sampled
+def _saved(run: Gan | Vae, records: Records, system: Any) -> dict[str, nn.Module]:
+    """Return the networks that are saved, by name, with what is fitted after the training."""
+    networks: dict[str, nn.Module] = system.sampled
     if isinstance(run, Vae) and run.second_stage:
         from genloop.second_stage import fit_sampler
 
-        networks["sampler"] = fit_sampler(run, networks, plugins.data(run.modality).open_records(prepared, "train"))
+        networks["sampler"] = fit_sampler(run, networks, records)
+    return networks
+
+
+def _save(
+    run: Gan | Vae, schema: dict[str, Any], networks: dict[str, nn.Module], curves: Curves, state: Path, out: Path
+) -> None:
     tensors = {
         f"{name}.{key}": tensor.detach().cpu().contiguous()
         for name, network in networks.items()
@@ -130,7 +148,7 @@ def _save(run: Gan | Vae, prepared: Path, system: Any, curves: Curves, state: Pa
     with replace_folder(out) as folder:
         (folder / "weights.safetensors").write_bytes(save(tensors))
         write_json(folder / "run.json", run.model_dump())
-        shutil.copy(prepared / "schema.json", folder / "schema.json")
+        write_json(folder / "schema.json", schema)
         losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")
         layers.to_csv(folder / "layers.csv", index=False, lineterminator="\n")
         draw_losses(losses, folder / "losses.png")

@@ -20,6 +20,7 @@ Conditions = Float[Tensor, "batch conditions"]
 Bytes = UInt8[np.ndarray, "batch channels height width"]
 GRID = 8  # pictures per row of a drawn grid, and rows of one without classes
 ROWS = 16  # of a grid with a row per class, at most
+OUTLINE = 14  # pixels a side by which pictures are told apart
 GRID_PIXELS = 512  # a grid is enlarged by whole factors to about this many pixels a side
 
 
@@ -32,6 +33,7 @@ class PictureSchema:
     width: int
     classes: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()  # training pictures of each class
+    group_counts: tuple[int, ...] = ()  # training pictures of each group that was found where no classes are asked for
 
     @property
     def conditions(self) -> int:
@@ -48,7 +50,8 @@ def read_schema(folder: Path) -> PictureSchema:
     """Read ``schema.json`` of a prepared data set or of trained weights."""
     known = json.loads((folder / "schema.json").read_text())
     classes, counts = tuple(known["classes"]), tuple(known["class_counts"])
-    return PictureSchema(known["channels"], known["height"], known["width"], classes, counts)
+    groups = tuple(known.get("group_counts", ()))
+    return PictureSchema(known["channels"], known["height"], known["width"], classes, counts, groups)
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,12 @@ def even_conditions(schema: Schema) -> Conditions:
     """Return the conditions of a drawn grid: a row for each of the first classes."""
     assert isinstance(schema, PictureSchema)
     return one_hot(torch.arange(min(len(schema.classes), ROWS)).repeat_interleave(GRID), schema.conditions)
+
+
+def outline(records: Pictures) -> Float[Tensor, "batch numbers"]:
+    """Return pictures shrunk to 14 pixels a side, or as they are where they are smaller."""
+    height, width = (min(OUTLINE, side) for side in records.shape[2:])
+    return functional.adaptive_avg_pool2d(records, (height, width)).flatten(1)
 
 
 def to_unit(pictures: Bytes) -> Pictures:
