@@ -21,7 +21,7 @@ from genloop.randomness import keyed_generator, keyed_seed
 
 BLOCK = 256  # records encoded at a time
 COMPONENTS = 64  # at most; few records get fewer
-RECORDS_PER_COMPONENT = 100
+RECORDS_PER_COMPONENT = 10
 RECORDS = 20_000  # latents that are fitted, at most
 ITERATIONS = 100
 CONDITION_SCALE = 10.0  # a condition weighs more than all latents together, so that components keep to it
