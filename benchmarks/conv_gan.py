@@ -14,7 +14,7 @@ from benchmarks.data import arguments, prepare_idx
 from benchmarks.genloop_run import gan, in_bf16, training_rate
 from benchmarks.measure import interleave, machine, medians, ratio, step_rate, table
 
-BARE_STEPS = 8
+BARE_STEPS = 50
 
 
 def main(choices: argparse.Namespace) -> None:
@@ -37,6 +37,6 @@ def main(choices: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, records=1_280)
+    parser = arguments(__doc__, records=12_800)
     parser.add_argument("--rounds", type=int, default=5)
     main(parser.parse_args())

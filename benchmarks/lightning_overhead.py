@@ -24,8 +24,8 @@ from genloop.tracking.live import Live
 
 DENSE = {"networks": "genloop.image.networks.dense", "likelihood": "bernoulli", "width": 400, "batch": 128}
 RUNS: dict[str, Gan | Vae] = {
-    "GAN, width 16, batch 64": gan(data="fashion", epochs=3, previews=4),
-    "VAE, width 16, batch 64": vae(data="fashion", epochs=3, previews=4),
+    "GAN, width 32, batch 64": gan(data="fashion", epochs=3, previews=4),
+    "VAE, width 32, batch 64": vae(data="fashion", epochs=3, previews=4),
     "VAE, fully connected, width 400, batch 128": vae(data="fashion", **DENSE, epochs=11, previews=11),
 }
 
