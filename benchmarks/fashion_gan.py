@@ -22,7 +22,7 @@ from genloop.image.data import draw, read_schema, write_samples
 from genloop.image.scores import build_reference, score
 from genloop.outputs import replace_folder
 
-RUN: dict[str, Any] = {"trainer": {"precision": "bf16-mixed"}}  # what differs from genloop's defaults
+RUN: dict[str, Any] = {"batch": 128, "trainer": {"precision": "bf16-mixed"}}  # what differs from the defaults
 GENLOOP: dict[str, dict[str, Any]] = {"genloop": {}, "genloop, classes": {"conditional": True}}
 CONTENDERS = ["dcgan", *GENLOOP]
 COUNT = 10_000

@@ -63,7 +63,7 @@ if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("--what", choices=list(RUNS), nargs="+", default=list(RUNS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--draws", type=int, default=1000, help="latents per test picture")
     parser.add_argument("--test-records", type=int, default=1000, help="test pictures in the bound")
     parser.add_argument("--table", action="store_true", help="print the results so far and train nothing")

@@ -20,7 +20,7 @@ from genloop.config import Reference
 from genloop.image.data import PictureRecords, draw, open_labels, open_records, read_schema, to_bytes
 from genloop.image.features import Classifier, accuracy, train_classifier
 
-RUN: dict[str, Any] = {"trainer": {"precision": "bf16-mixed"}}  # what differs from genloop's defaults
+RUN: dict[str, Any] = {"batch": 128, "trainer": {"precision": "bf16-mixed"}}  # what differs from the defaults
 COUNTS = (26_000, 10_000)
 MODES = 1000
 RESULTS = Path("benchmarks/results")
