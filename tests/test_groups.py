@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from genloop.conditions import condition_size, drawn_conditions, grid_conditions
+from genloop.conditions import Grouped, condition_size, drawn_conditions, grid_conditions
 from genloop.config import Gan, Prepare, Sample, Vae
-from genloop.groups import Grouped, grouped, number_of_groups
+from genloop.groups import grouped, number_of_groups
 from genloop.image.data import PictureRecords, PictureSchema, open_records, outline, read_schema
 from genloop.image.raw.prepare import prepare
 from genloop.sampling import sample

@@ -1,5 +1,6 @@
 """What a record is asked to be: numbers beside the latent or the record, for its class or a group that was found."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,10 +11,39 @@ from torch.nn import functional as F
 from genloop import plugins
 from genloop.config import Training
 from genloop.errors import GenloopError
-from genloop.groups import Grouped
 
 Conditions = Float[Tensor, "batch conditions"]
 GRID = 64  # records in a grid of a run without conditions
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Records whose conditions are the groups that were found for them."""
+
+    records: plugins.Records
+    groups: Tensor  # of each record: [records]
+    count: int
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.records)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all records take on a device."""
+        return self.records.nbytes
+
+    def on(self, device: torch.device) -> "Grouped":
+        """Return the same records held by a device."""
+        return Grouped(self.records.on(device), self.groups, self.count)
+
+    def gather(self, indices: Any) -> Tensor:
+        """Return the records at ``indices``."""
+        return self.records.gather(indices)
+
+    def conditions(self, indices: Any) -> Tensor:
+        """Return the groups of the records at ``indices``, one-hot."""
+        return F.one_hot(self.groups[torch.as_tensor(indices)].long(), self.count).float()
 
 
 def condition_size(run: Training, schema: Any) -> int:

@@ -13,9 +13,9 @@ import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch.nn import functional as F
 
 from genloop import plugins
+from genloop.conditions import Grouped
 from genloop.config import Gan, Vae
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_generator, keyed_seed
@@ -25,36 +25,6 @@ RECORDS_PER_GROUP = 100  # at least, where the run does not say
 FITTED = 20_000  # records that k-means looks at, at most
 ITERATIONS = 50
 BLOCK = 1024  # records made coarse at a time
-
-
-@dataclasses.dataclass(frozen=True)
-class Grouped:
-    """Records whose conditions are the groups that were found for them."""
-
-    records: Records
-    groups: Tensor  # of each record: [records]
-    count: int
-
-    def __len__(self) -> int:
-        """Return the number of records."""
-        return len(self.records)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all records take on a device."""
-        return self.records.nbytes
-
-    def on(self, device: torch.device) -> "Grouped":
-        """Return the same records held by a device."""
-        return Grouped(self.records.on(device), self.groups, self.count)
-
-    def gather(self, indices: Any) -> Tensor:
-        """Return the records at ``indices``."""
-        return self.records.gather(indices)
-
-    def conditions(self, indices: Any) -> Tensor:
-        """Return the groups of the records at ``indices``, one-hot."""
-        return F.one_hot(self.groups[torch.as_tensor(indices)].long(), self.count).float()
 
 
 def number_of_groups(run: Gan | Vae, records: int) -> int:
