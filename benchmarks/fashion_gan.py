@@ -2,8 +2,8 @@
 
 Frechet distance between 10,000 generated pictures and the 10,000 of the test split, in the features of genloop's own
 reference classifier; the same of 10,000 training pictures beside it. All train in bf16. genloop trains without classes,
-as the DCGAN does, and, as a contender of its own, with them (``conditional: true``). Scores of finished seeds are added
-to benchmarks/results/fashion_gan.jsonl; ``--table`` prints what is there.
+as the DCGAN does, told groups that it finds itself, and, as a contender of its own, with them (``conditional: true``).
+Scores of finished seeds are added to benchmarks/results/fashion_gan.jsonl; ``--table`` prints what is there.
 """
 
 import argparse

@@ -22,8 +22,8 @@ RUN = Gan.model_validate({"family": "gan", "groups": 2, **COMMON})
 SCHEMA = PictureSchema(1, 8, 8)
 
 
-def found(seed: int = 0) -> tuple[Grouped, PictureSchema, np.ndarray]:
-    pictures, labels = tiny_pictures(seed=seed)
+def found() -> tuple[Grouped, PictureSchema, np.ndarray]:
+    pictures, labels = tiny_pictures()
     records, schema = grouped(RUN, PictureRecords(pictures[:, None]), SCHEMA)
     assert isinstance(records, Grouped)
     assert isinstance(schema, PictureSchema)

@@ -74,9 +74,10 @@ class Bounds:
         chosen = keyed_generator(self.seed, "bound").permutation(len(self.test))[:records]
         bounds = torch.cat([self._bound(encoded, draws) for encoded in self._blocks(chosen)])
         taken = elbos[torch.from_numpy(chosen)]
-        slope = ((taken - taken.mean()) * bounds).sum() / (taken - taken.mean()).square().sum()
-        rest = (bounds - slope * taken).std() / math.sqrt(len(chosen)) * math.sqrt(1 - len(chosen) / len(elbos))
-        return float(bounds.mean() + slope * (elbos.mean() - taken.mean())), float(rest)
+        away = taken - taken.mean()
+        slope = (away * bounds).sum() / away.square().sum()
+        error = (bounds - slope * away).std() * math.sqrt(1 / len(chosen) - 1 / len(elbos))
+        return float(bounds.mean() + slope * (elbos.mean() - taken.mean())), float(error)
 
     def _bound(self, encoded: Encoded, draws: int) -> Tensor:
         rate, distortion = self._draw(encoded, draws)

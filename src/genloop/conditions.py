@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from genloop import plugins
+from genloop.categories import draw_counted, one_hot
 from genloop.config import Training
 from genloop.errors import GenloopError
 
@@ -43,7 +43,7 @@ class Grouped:
 
     def conditions(self, indices: Any) -> Tensor:
         """Return the groups of the records at ``indices``, one-hot."""
-        return F.one_hot(self.groups[torch.as_tensor(indices)].long(), self.count).float()
+        return one_hot(self.groups[torch.as_tensor(indices)], self.count)
 
 
 def condition_size(run: Training, schema: Any) -> int:
@@ -71,8 +71,7 @@ def drawn_conditions(run: Training, schema: Any, count: int, label: str | None) 
         return plugins.data(run.modality).draw_conditions(schema, count, label)
     if not schema.group_counts:
         return torch.zeros(count, 0)
-    frequencies = torch.tensor(schema.group_counts, dtype=torch.double)
-    return F.one_hot(torch.multinomial(frequencies, count, replacement=True), len(frequencies)).float()
+    return one_hot(draw_counted(schema.group_counts, count), len(schema.group_counts))
 
 
 def grid_conditions(run: Training, schema: Any) -> Conditions:
@@ -80,4 +79,4 @@ def grid_conditions(run: Training, schema: Any) -> Conditions:
     if run.conditional:
         return plugins.data(run.modality).even_conditions(schema)
     groups = len(schema.group_counts)
-    return F.one_hot(torch.arange(GRID) * groups // GRID, groups).float() if groups else torch.zeros(GRID, 0)
+    return one_hot(torch.arange(GRID) * groups // GRID, groups) if groups else torch.zeros(GRID, 0)

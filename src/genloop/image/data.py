@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from genloop.categories import draw_counted, one_hot
 from genloop.errors import GenloopError
 from genloop.plugins import Schema
 
@@ -99,11 +100,6 @@ def open_labels(folder: Path, split: str) -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
-def one_hot(labels: Tensor, classes: int) -> Conditions:
-    """Classes by position to conditions."""
-    return functional.one_hot(labels.long(), classes).float()
-
-
 def draw_conditions(schema: Schema, count: int, label: str | None) -> Conditions:
     """Draw conditions from the global generator as often as in training, or all of the class ``label``.
 
@@ -112,7 +108,7 @@ def draw_conditions(schema: Schema, count: int, label: str | None) -> Conditions
     """
     assert isinstance(schema, PictureSchema)
     if label is None:
-        chosen = torch.multinomial(torch.tensor(schema.class_counts, dtype=torch.double), count, replacement=True)
+        chosen = draw_counted(schema.class_counts, count)
     elif label in schema.classes:
         chosen = torch.full((count,), schema.classes.index(label))
     else:
