@@ -50,6 +50,7 @@ FAULTS = {
     "differences between": (with_key("penalty: 1.0, critic_norm: none, penalty_on: between, penalty_form: difference"), "runs.mine_gan.penalty_form: differences estimate"),
     "a compiled second derivative": (with_key("penalty: 1.0, critic_norm: none, trainer: {compile: true}"), "runs.mine_gan.trainer.compile: compiled networks have no second derivative"),
     "groups beside classes": (with_key("conditional: true, groups: 5"), "runs.mine_gan.groups: a conditional run is told the classes instead"),
+    "a line through two records": (params(run="{data: mine, modality: image, family: vae, evaluate: {importance_records: 2}}"), "runs.mine_gan.evaluate.importance_records: input should be greater than or equal to 3, not 2"),
     "free bits of a bound that has none": (params(run="{data: mine, modality: image, family: vae, free_bits: 1.0, importance: 5}"), "runs.mine_gan.free_bits: the importance-weighted bound"),
     "a batch that devices cannot share": (with_key("batch: 33, trainer: {devices: 2}"), "runs.mine_gan.batch: 33 cannot be shared evenly"),
     "a label for a run without classes": (with_key("sample: {label: cat}"), "runs.mine_gan.sample.label: the run does not know classes; set conditional: true"),

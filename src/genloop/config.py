@@ -189,7 +189,7 @@ class VaeEvaluate(Choices):
     family: Literal["vae"] = "vae"
     draws: Count = 16  # latents per test record in the estimate of the elbo
     importance: Count = 50  # latents per test record in the importance-weighted bound
-    importance_records: Count = 500  # test records in that bound
+    importance_records: Annotated[int, Field(ge=3)] = 500  # test records in that bound; a line is fitted to them
     seed: Seed = 0
 
 
