@@ -31,13 +31,14 @@ def steps_of(run: Gan | Vae, prepared: Path, bf16: bool) -> Callable[[], object]
 def _batches(records: Records, run: Gan | Vae) -> Iterator[Batch]:
     epochs = count()
     while True:
-        yield from Batches(run, records, lambda: next(epochs))
+        for several in Batches(run, records, lambda: next(epochs)):
+            yield from several
 
 
 def _gan(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
     optimizers, schedules = system.configure_optimizers()
     generator, critic, loss_of = system.trained["generator"], system.trained["critic"], system.loss
-    for x, condition in batches:
+    for x, condition, _ in batches:
         critic.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             fake = generator(system.prior.sample(len(x)), condition).rsample()
@@ -56,7 +57,7 @@ def _gan(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
 def _vae(system: Any, batches: Iterator[Batch], bf16: bool) -> Iterator[None]:
     (optimizer,), (schedule,) = system.configure_optimizers()
     encoder, decoder, prior = (system.trained[name] for name in ("encoder", "decoder", "prior"))
-    for x, condition in batches:
+    for x, condition, _ in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             x = decoder.observed(x)
             z, rate = prior.infer(encoder(x, condition))

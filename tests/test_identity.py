@@ -1,5 +1,6 @@
 """Hashes and keyed randomness: equal content gives equal values, on every machine."""
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -67,17 +68,31 @@ def test_batches_hold_each_record_once_and_in_an_order_of_their_epoch() -> None:
     pictures = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     epoch = 0
     batches = Batches(run_of(batch=6), PictureRecords(pictures), epoch=lambda: epoch)
-    first = torch.cat([batch.x for batch in batches]).flatten().tolist()
-    assert len(batches) == 3
+    first = order_of(batches)
     assert len(set(first)) == 18
-    assert torch.cat([batch.x for batch in batches]).flatten().tolist() == first
+    assert order_of(batches) == first
     epoch = 1
-    assert torch.cat([batch.x for batch in batches]).flatten().tolist() != first
+    assert order_of(batches) != first
+
+
+def order_of(batches: Batches) -> list[float]:
+    """Return the first number of each record in the order of an epoch."""
+    return [float(record[0]) for several in batches for batch in several for record in batch.x.flatten(1)]
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(1, 16), (64, 6), (512, 1)])
+def test_as_many_batches_are_handed_over_at_once_as_are_small(side: int, at_once: int) -> None:
+    pictures = np.zeros((700, 1, side, side), np.uint8)
+    batches = Batches(run_of(batch=41), PictureRecords(pictures), epoch=lambda: 0)
+    handed = list(batches)
+    assert len(batches) == len(handed)
+    assert [len(several) for several in handed[:-1]] == [at_once] * (len(handed) - 1)
+    assert [batch.step for several in handed for batch in several] == list(range(17)) == list(range(batches.steps))
 
 
 def test_a_batch_is_never_larger_than_the_data() -> None:
     batches = Batches(run_of(batch=64), PictureRecords(np.zeros((3, 1, 1, 1), np.uint8)), epoch=lambda: 0)
-    assert [len(batch.x) for batch in batches] == [3]
+    assert [[len(batch.x) for batch in several] for several in batches] == [[3]]
 
 
 def test_devices_share_each_batch() -> None:
@@ -86,7 +101,8 @@ def test_devices_share_each_batch() -> None:
     parts = [Batches(run_of(batch=6), PictureRecords(pictures), epoch=lambda: 0) for _ in range(2)]
     for rank, part in enumerate(parts):
         part.place(torch.device("cpu"), rank, 2)
-    for batch, *shares in zip(whole, *parts, strict=True):
+    assert [len(several) for several in parts[0]] == [1, 1, 1]
+    for batch, *shares in zip(next(iter(whole)), *(chain(*part) for part in parts), strict=True):
         assert sorted(batch.x.flatten().tolist()) == sorted(torch.cat([share.x for share in shares]).flatten().tolist())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,10 @@ from genloop.plugins import Records
 from genloop.randomness import keyed_generator
 
 SHARE = 0.5  # of a device's free memory that the records may take
+# Lightning takes several batches at once, since what it does around each call costs as much as a fifth of the step of a
+# small network: as many as hold so many numbers, and not so many that a call takes long.
+NUMBERS_AT_ONCE = 2**20
+STEPS_AT_ONCE = 16
 
 
 class Batch(NamedTuple):
@@ -19,12 +24,18 @@ class Batch(NamedTuple):
 
     x: Tensor  # [batch, ...]
     condition: Tensor  # [batch, conditions]
+    step: int = 0  # of its epoch, which keys all that is random in it
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(self.x.to(device), self.condition.to(device), self.step)
 
 
 class Batches:
-    """An iterable over full batches; each epoch has its own order, which follows from seed and epoch alone.
+    """An iterable over full batches, several at once; each epoch has its own order, which follows from seed and epoch.
 
-    Several devices share each batch evenly, so that a step sees the same records whatever their number.
+    Several devices share each batch evenly, so that a step sees the same records whatever their number; they take one
+    batch at once, since they exchange gradients once per call.
     """
 
     def __init__(self, run: Training, records: Records, epoch: Callable[[], int]) -> None:
@@ -32,16 +43,23 @@ class Batches:
         self.run, self.records, self.epoch = run, records, epoch
         self.batch = min(run.batch, len(records))
         self.rank, self.ranks = 0, 1
+        self.steps = len(records) // self.batch  # per epoch; records that fill no batch wait for another epoch
+        numbers = self.batch * records.gather([0]).numel()
+        self.at_once = min(max(NUMBERS_AT_ONCE // numbers, 1), STEPS_AT_ONCE)
 
     def __len__(self) -> int:
-        """Return the number of batches; the records that do not fill a last one wait for another epoch."""
-        return len(self.records) // self.batch
+        """Return how often batches are handed over per epoch."""
+        return -(-self.steps // self.at_once)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[list[Batch]]:
         """Yield this device's part of the batches of the current epoch."""
         order = keyed_generator(self.run.seed, "order", self.epoch()).permutation(len(self.records))
-        for start in range(0, len(self) * self.batch, self.batch):
-            yield self.gather(order[start + self.rank : start + self.batch : self.ranks])
+        for first in range(0, self.steps, self.at_once):
+            yield [self._part(order, step) for step in range(first, min(first + self.at_once, self.steps))]
+
+    def _part(self, order: np.ndarray, step: int) -> Batch:
+        start = step * self.batch
+        return self.gather(order[start + self.rank : start + self.batch : self.ranks])._replace(step=step)
 
     def gather(self, indices: object) -> Batch:
         """Return the batch of the records at ``indices``."""
@@ -50,5 +68,7 @@ class Batches:
     def place(self, device: torch.device, rank: int, ranks: int) -> None:
         """Serve one of several devices; one with room for all records, and memory of its own, gets them at once."""
         self.rank, self.ranks = rank, ranks
+        if ranks > 1:
+            self.at_once = 1
         if device.type == "cuda" and self.records.nbytes < SHARE * torch.cuda.mem_get_info(device)[0]:
             self.records = self.records.on(device)

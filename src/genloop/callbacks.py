@@ -1,4 +1,4 @@
-"""What happens around the steps of a training: keyed noise, curves, layer statistics, previews, progress, state."""
+"""What happens around the steps of a training: curves, layer statistics, previews, progress, state."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,6 @@ from genloop import plugins
 from genloop.batches import Batches
 from genloop.conditions import grid_conditions
 from genloop.config import Gan, Vae
-from genloop.numerics import seed_noise
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
 
@@ -36,25 +35,11 @@ class Observer(Protocol):
         ...
 
 
-class KeyedNoise(Callback):
-    """Keys all randomness of a step by seed, epoch and step, so that a resumed training draws what it would have.
-
-    Each of several devices draws its own.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_batch_start(self, trainer: lightning.Trainer, system: Any, batch: Any, batch_idx: int) -> None:
-        """Seed the generators of every device."""
-        seed_noise(keyed_seed(self.seed, "step", trainer.current_epoch, batch_idx, trainer.global_rank))
-
-
 class Curves(Callback):
     """Collects a row of mean losses and a row of statistics per layer for each epoch."""
 
-    def __init__(self, batch: int, observer: Observer) -> None:
-        self.batch, self.observer = batch, observer
+    def __init__(self, batches: Batches, observer: Observer) -> None:
+        self.batches, self.observer = batches, observer
         self.losses: list[Row] = []
         self.layers: list[Row] = []
         self._sums: dict[str, Tensor] = {}
@@ -66,16 +51,16 @@ class Curves(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add a step's losses, on their device."""
+        """Add the losses of a few steps, on their device."""
         for name, value in outputs.items():
             self._sums[name] = self._sums.get(name, 0) + value
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
         """Close the epoch's rows and hand them to the observer."""
-        epoch, steps = trainer.current_epoch + 1, int(trainer.num_training_batches)
+        epoch, steps = trainer.current_epoch + 1, self.batches.steps
         sums = {name: trainer.strategy.reduce(value, reduce_op="mean") for name, value in self._sums.items()}
         means = {name: float(value) / steps for name, value in sums.items()}
-        row: Row = {"epoch": epoch, "records_seen": epoch * steps * self.batch, **means}
+        row: Row = {"epoch": epoch, "records_seen": epoch * steps * self.batches.batch, **means}
         layers = [{"epoch": epoch, **statistics} for statistics in layer_statistics(system.trained)]
         self.losses.append(row)
         self.layers.extend(layers)
@@ -150,15 +135,13 @@ def preview_epochs(epochs: int, previews: int) -> set[int]:
 class Progress(Callback):
     """One bar over the whole training, with losses, rate and time left; silent when nobody watches."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, label: str, batches: Batches) -> None:
+        self.label, self.batches = label, batches
         self.bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
         """Open the bar where a resumed training goes on."""
-        per_epoch = int(trainer.num_training_batches)
-        total = per_epoch * int(trainer.max_epochs or 1)
-        done = per_epoch * trainer.current_epoch
+        total, done = (self.batches.steps * int(epochs or 1) for epochs in (trainer.max_epochs, trainer.current_epoch))
         silent = True if trainer.global_rank else None  # None: silent where nobody watches
         self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=silent, mininterval=0.5)
 
@@ -166,8 +149,8 @@ class Progress(Callback):
         self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar on; the losses are read from the device only when the bar is drawn."""
-        if self.bar is not None and not self.bar.disable and self.bar.update():
-            losses = {name: f"{float(value):.3g}" for name, value in outputs.items()}
+        if self.bar is not None and not self.bar.disable and self.bar.update(len(batch)):
+            losses = {name: f"{float(value) / len(batch):.3g}" for name, value in outputs.items()}
             self.bar.set_postfix(losses, refresh=False)
 
     def teardown(self, trainer: lightning.Trainer, system: Any, stage: str) -> None:

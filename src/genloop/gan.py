@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -17,13 +16,14 @@ from genloop.losses import ADVERSARIAL, between, difference_penalty, gradient_pe
 from genloop.plugins import Networks, Schema
 from genloop.priors import build_prior
 from genloop.schedule import learning_rate
+from genloop.system import Curves, System
 
 BETAS = (0.5, 0.99)  # from an earlier trial, not varied since: docs/experiments.md
 OVERFITTED = 0.6  # mean sign of the critic's verdicts on real records above which augmentation grows (Karras 2020)
 ADAPTATION = 100_000  # records in which an adaptive augmentation can go from none to all
 
 
-class GanSystem(lightning.LightningModule):
+class GanSystem(System):
     """Trains a generator against a critic and keeps the average of the generator's weights over the steps."""
 
     trained: Any  # networks by name
@@ -31,9 +31,8 @@ class GanSystem(lightning.LightningModule):
 
     def __init__(self, run: Gan, schema: Schema, networks: Networks, steps: int) -> None:
         """Build both networks; ``steps`` is the number of batches of the whole training, for the learning rates."""
-        super().__init__()
-        self.automatic_optimization = False
-        self.run, self.steps = run, steps
+        super().__init__(run)
+        self.steps = steps
         self.trained = nn.ModuleDict(
             {"generator": networks.Generator(run, schema), "critic": networks.Critic(run, schema)}
         )
@@ -65,10 +64,10 @@ class GanSystem(lightning.LightningModule):
         for network in self.trained.values():
             network.compile()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> Curves:
         """Improve the critic once, then the generator once; return both losses."""
         fake = self._fake(batch)  # drawn once for both: the critic changes between their uses, the generator does not
-        critic_loss = self._improve_critic(batch, fake.detach(), batch_idx)
+        critic_loss = self._improve_critic(batch, fake.detach())
         generator_loss = self._improve_generator(batch, fake)
         self.averaged.update_parameters(self.trained["generator"])
         schedulers: Any = self.lr_schedulers()
@@ -77,11 +76,11 @@ class GanSystem(lightning.LightningModule):
         losses = {"critic": critic_loss.detach(), "generator": generator_loss.detach()}
         return losses | ({"augment": self.share.clone()} if self.augment else {})
 
-    def _improve_critic(self, batch: Batch, fake: Tensor, step: int) -> Tensor:
+    def _improve_critic(self, batch: Batch, fake: Tensor) -> Tensor:
         self.trained["critic"].requires_grad_(True)
         on_real, on_fake = self._verdicts(batch.x, batch.condition), self._verdicts(fake, batch.condition)
         loss = self.loss.critic(on_real, on_fake)
-        if self.run.penalty and step % self.run.penalty_every == 0:
+        if self.run.penalty and batch.step % self.run.penalty_every == 0:
             loss = loss + self.run.penalty * self.run.penalty_every * self._penalty(batch, fake)
         if self.run.augment == "adaptive":
             self._adapt(on_real.detach())

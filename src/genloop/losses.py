@@ -113,4 +113,15 @@ def negative_bound(log_weights: Float[Tensor, "draws batch"]) -> Verdicts:
     With one draw this is the negative elbo, with more the importance-weighted bound (Burda et al. 2016, "Importance
     weighted autoencoders", equation 8).
     """
+    if len(log_weights) == 1:
+        return -log_weights[0]  # the same, sooner
     return math.log(len(log_weights)) - torch.logsumexp(log_weights, 0)
+
+
+def with_free_bits(rate: Float[Tensor, ""], bits: float) -> Float[Tensor, ""]:
+    """Return the mean rate of a batch in nats, its first ``bits`` at no cost.
+
+    Kingma et al. 2016, "Improved variational inference with inverse autoregressive flow", appendix C.8, here over all
+    latents of a batch together, so that it holds for every prior.
+    """
+    return torch.maximum(rate, torch.full_like(rate, bits * math.log(2)))

@@ -26,7 +26,7 @@ def training_bytes(system: nn.Module, batch: Batch) -> int:
     for module in ghost.modules():
         if not list(module.children()):
             module.register_forward_hook(count)
-    ghost(Batch(*(tensor.to("meta") for tensor in batch)))
+    ghost(batch.to("meta"))
     weights = sum(parameter.numel() * parameter.element_size() for parameter in system.parameters())
     return COPIES * weights + PASSES * activations
 

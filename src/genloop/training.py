@@ -18,7 +18,7 @@ from torch import nn
 
 from genloop import plugins
 from genloop.batches import Batches
-from genloop.callbacks import Curves, Devices, KeyedNoise, Observer, Previews, Progress, SaveState
+from genloop.callbacks import Curves, Devices, Observer, Previews, Progress, SaveState
 from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
@@ -86,15 +86,14 @@ def _fit(
     _quiet_lightning()
     epochs = resolve_epochs(run.epochs, run.records_seen, len(records))
     batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
-    system = build(run, schema, steps=epochs * len(batches))
+    system = build(run, schema, steps=epochs * batches.steps)
     check_memory(name, system, batches.gather([0] * batches.batch))
-    curves = Curves(batches.batch, observer)
+    curves = Curves(batches, observer)
     callbacks = [
         Devices(batches),
-        KeyedNoise(run.seed),
         curves,
         Previews(run, schema, state / "previews", observer),
-        Progress(name),
+        Progress(name, batches),
         SaveState(state / "state.ckpt"),
     ]
     trainer = build_trainer(run, epochs, callbacks, state)
