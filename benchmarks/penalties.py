@@ -2,10 +2,11 @@
 
 Relativistic loss with R1 and R2 on Fashion-MNIST, 28x28, width 32, batch 64, fp32, one thread: pictures per second of
 processor time against no penalty, at every step and at every eighth; with ``--minutes``, also the Frechet distance
-after as many minutes of processor time for each.
+after as many minutes of processor time for each, and beside them that of the other losses, which choose the default.
 """
 
 import argparse
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,19 @@ RUNS = {"no penalty": gan(**BASE)} | {
     for form in ("exact", "difference")
     for every in (1, 8)
 }
+OTHERS = {
+    "non-saturating, batch norm: the default": gan(data="fashion"),
+    "hinge, spectral norm": gan(data="fashion", loss="hinge", critic_norm="spectral"),
+    "Wasserstein, penalty between, every 8": gan(
+        data="fashion", loss="wasserstein", critic_norm="none", penalty=10.0, penalty_on="between", penalty_every=8
+    ),
+}
 
 
 def frechet_after(name: str, run: Gan, prepared: Path, reference: Path, minutes: float) -> float:
     """Return the Frechet distance after a training of so many minutes of processor time."""
     pictures, _ = train_for(run, prepared, minutes, COUNT)
-    folder = keep(f"penalty_{name.replace(', ', '_').replace(' ', '_')}", pictures, prepared)
+    folder = keep(f"penalty_{re.sub(r'[^a-z0-9]+', '_', name.lower())}", pictures, prepared)
     return score(folder, reference)[0]["frechet"]
 
 
@@ -47,11 +55,12 @@ def main(choices: argparse.Namespace) -> None:
     ]
     header = ["penalty", "pictures/s", "against none"]
     if choices.minutes:
+        rows += [[name, training_rate(run.model_copy(update={"epochs": 3}), few), ""] for name, run in OTHERS.items()]
         header.append(f"Frechet after {choices.minutes:g} minutes")
         reference = prepare_reference(prepared)
         for row in rows:
             name = str(row[0])
-            row.append(frechet_after(name, RUNS[name], prepared, reference, choices.minutes))
+            row.append(frechet_after(name, (RUNS | OTHERS)[name], prepared, reference, choices.minutes))
             print(row, flush=True)
     print(machine(), table(header, rows), sep="\n\n")
 
