@@ -99,6 +99,16 @@ def test_a_database_whose_making_was_cut_short_is_made_anew(project: Project) ->
     assert {name: len(found) for name, found in mlflow_runs(project).items()} == {"tiny_gan": 1, "tiny_vae": 1}
 
 
+def test_a_live_log_that_came_to_no_end_is_completed_and_no_second_run_made(project: Project) -> None:
+    before = {name: [shown(run) for run in runs] for name, runs in mlflow_runs(project).items()}
+    cut = "from genloop.tracking.store import WEIGHTS, Store; client = Store('tiny').client\n"
+    cut += "for run in Store('tiny').find(run='tiny_gan'):\n    client.delete_tag(run.info.run_id, WEIGHTS)\n"
+    cut += "    client.update_run(run.info.run_id, status='RUNNING', name='tiny_gan')"
+    project.run(sys.executable, "-c", cut)
+    project.run(sys.executable, "-m", "genloop", "sync")
+    assert {name: [shown(run) for run in runs] for name, runs in mlflow_runs(project).items()} == before
+
+
 def test_sync_refuses_unknown_runs(project: Project) -> None:
     done = project.run(sys.executable, "-m", "genloop", "sync", "nobody", succeeds=False)
     assert done.returncode == 1
