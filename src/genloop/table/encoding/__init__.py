@@ -1,0 +1,1 @@
+"""How the values of a table become codes and come back."""

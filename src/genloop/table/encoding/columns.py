@@ -1,0 +1,70 @@
+"""What a column holds, told once by ``prepare`` and written to ``schema.json``."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+Kind = Literal["integer", "float", "boolean", "category", "datetime", "key", "constant"]
+TYPES: dict[Kind, Any] = {
+    "integer": "Int64",
+    "float": "Float64",
+    "boolean": "boolean",
+    "category": "string",
+    "datetime": "datetime64[us]",
+    "key": "string",
+    "constant": "string",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name and kind, and how its values are written."""
+
+    name: str
+    kind: Kind
+    values: tuple[str, ...] = ()  # as written: of a category in their order, of a boolean false and true, of a constant
+    decimals: int | None = None  # of a float, at most; None: as many as there are
+    padded: bool = False  # a float is written with all its decimals, though they be zeros
+    format: str | None = None  # of a date and time, as in ``strptime``
+    missing: str | None = None  # the most frequent spelling of a missing value; None: none is missing
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``schema.json`` says of the column."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, (), False)}
+
+    @staticmethod
+    def of(state: dict[str, Any]) -> "Column":
+        """Return the column that ``schema.json`` tells of."""
+        return Column(**(state | {"values": tuple(state.get("values", ()))}))
+
+
+def parse(column: Column, texts: pd.Series) -> pd.Series:
+    """Return values of the column's type from text, in which a missing value is ``<NA>``.
+
+    Raises:
+        ValueError: a text is no value of this kind.
+    """
+    if column.kind == "integer":
+        return texts.astype("Int64")
+    if column.kind == "float":
+        return texts.astype("Float64")
+    if column.kind == "boolean":
+        return texts.map(dict(zip(column.values, (False, True), strict=True))).astype("boolean")
+    if column.kind == "datetime":
+        return pd.to_datetime(texts, format=column.format).astype("datetime64[us]")
+    return texts.astype("string")
+
+
+def write(column: Column, values: pd.Series) -> pd.Series:
+    """Return typed values as text, the way the raw table wrote them."""
+    present = values.dropna()
+    if column.kind == "boolean":
+        texts = present.map(dict(zip((False, True), column.values, strict=True)))
+    elif column.kind == "float" and column.padded:
+        texts = present.map(f"{{:.{column.decimals}f}}".format)
+    elif column.kind == "datetime":
+        texts = present.dt.strftime(column.format)
+    else:
+        texts = present.astype("string")
+    return texts.astype("string").reindex(values.index).fillna(column.missing or "")

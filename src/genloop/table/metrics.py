@@ -1,0 +1,132 @@
+"""How alike two tables are, as pure functions of typed frames; every score is 1 for equal tables and 0 at worst."""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ks_2samp
+
+BINS = 10  # of equal width over the real range, into which numbers are put beside categories
+STRONG_CORRELATION, STRONG_ASSOCIATION = 0.5, 0.3  # of real pairs that are strongly related
+
+
+def is_number(values: pd.Series) -> bool:
+    """Return whether values have distances: numbers, dates and times."""
+    return pd.api.types.is_datetime64_any_dtype(values) or (
+        pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    )
+
+
+def numbers(values: pd.Series) -> np.ndarray:
+    """Return numbers, dates in nanoseconds, not a number where a value is missing."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return np.where(values.isna(), np.nan, values.astype("datetime64[ns]").astype(np.int64).astype(float))
+    return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def column_shape(real: pd.Series, synthetic: pd.Series) -> float:
+    """Return how alike the values of a column are, missing ones left out.
+
+    Of numbers, 1 minus the largest distance between the distribution functions (Kolmogorov and Smirnov); of categories,
+    1 minus the total variation distance.
+    """
+    if is_number(real):
+        pair = [numbers(values.dropna()) for values in (real, synthetic)]
+        return 1 - float(ks_2samp(*pair, method="asymp").statistic) if all(map(len, pair)) else 0.0
+    return 1 - total_variation(real.dropna(), synthetic.dropna())
+
+
+def total_variation(real: pd.Series, synthetic: pd.Series) -> float:
+    """Return half the sum of the differences between the shares of all values."""
+    shares = [values.value_counts(normalize=True) for values in (real, synthetic)]
+    return float(shares[0].sub(shares[1], fill_value=0).abs().sum()) / 2
+
+
+def column_shapes(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, float]:
+    """Return the shape of each column."""
+    return {str(name): column_shape(real[name], synthetic[name]) for name in real}
+
+
+class Pairs:
+    """The trends of all pairs of columns of real rows, to compare synthetic rows with."""
+
+    def __init__(self, real: pd.DataFrame, own_bins: bool = False) -> None:
+        """Put numbers into bins over their real range, or over each table's own, as sdmetrics 0.32 does.
+
+        With ``own_bins`` a single outlying value shifts all bins, so that joint distributions which agree look unlike.
+        """
+        self.names, self.own_bins = [str(name) for name in real], own_bins
+        self.measured = [name for name in self.names if is_number(real[name])]
+        self.edges = {name: _edges(numbers(real[name])) for name in self.measured}
+        self.codes = {name: pd.Index(real[name].dropna().unique()) for name in self.names if name not in self.edges}
+        self.correlations = self._correlations(real)
+        self.binned = self._binned(real)
+
+    def trends(self, synthetic: pd.DataFrame) -> dict[tuple[str, str], float]:
+        """Return how alike each pair is: by its correlation where both are numbers, else by its joint distribution.
+
+        Correlations are Pearson's, of rows that miss neither; joint distributions count a missing value as a category
+        and are compared by total variation.
+        """
+        correlations, binned = self._correlations(synthetic), self._binned(synthetic)
+        found: dict[tuple[str, str], float] = {}
+        for first, second in combinations(self.names, 2):
+            if first in self.edges and second in self.edges:
+                difference = abs(self.correlations[first, second] - correlations[first, second])
+                if not np.isnan(difference):
+                    found[first, second] = 1 - difference / 2
+            else:
+                found[first, second] = 1 - _joint_variation(self.binned, binned, first, second)
+        return found
+
+    def strong(self) -> Iterator[tuple[str, str]]:
+        """Yield the pairs that are strongly related in the real rows."""
+        for first, second in combinations(self.names, 2):
+            if first in self.edges and second in self.edges:
+                if abs(self.correlations[first, second]) > STRONG_CORRELATION:
+                    yield first, second
+            elif _association(self.binned[first], self.binned[second]) > STRONG_ASSOCIATION:
+                yield first, second
+
+    def _correlations(self, frame: pd.DataFrame) -> dict[tuple[str, str], float]:
+        matrix = pd.DataFrame({name: numbers(frame[name]) for name in self.measured}).corr().to_numpy()
+        places = list(product(enumerate(self.measured), repeat=2))
+        return {(first, second): float(matrix[row, column]) for (row, first), (column, second) in places}
+
+    def _binned(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return a whole number for each value: 0 where it is missing, those beyond the real range in the last bins."""
+        found: dict[str, np.ndarray] = {}
+        for name in self.names:
+            missing = frame[name].isna().to_numpy()
+            if name in self.edges:
+                values = numbers(frame[name])
+                edges = _edges(values) if self.own_bins else self.edges[name]
+                codes = np.digitize(values, edges[1 : None if self.own_bins else -1]) + 1
+            else:
+                codes = self.codes[name].get_indexer(frame[name]) + 2  # 1: a value that no real row has
+            found[name] = np.where(missing, 0, codes)
+        return found
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    present = values[~np.isnan(values)]
+    return np.histogram_bin_edges(present, BINS)
+
+
+def _joint_variation(real: dict[str, np.ndarray], synthetic: dict[str, np.ndarray], first: str, second: str) -> float:
+    width = 1 + max(real[second].max(), synthetic[second].max())
+    joint = [side[first].astype(np.int64) * width + side[second] for side in (real, synthetic)]
+    length = 1 + max(codes.max() for codes in joint)
+    shares = [np.bincount(codes, minlength=length) / len(codes) for codes in joint]
+    return float(np.abs(shares[0] - shares[1]).sum()) / 2
+
+
+def _association(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Cramer's V of two columns of whole numbers (Cramer 1946, "Mathematical methods of statistics", 21.9)."""
+    table = pd.crosstab(first, second).to_numpy().astype(float)
+    smaller = min(table.shape) - 1
+    if not smaller:
+        return 0.0
+    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
+    return float(np.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / smaller))

@@ -1,0 +1,65 @@
+"""Which numbers of an encoded row belong to which span, for arithmetic over all spans at once."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Numbers = Float[Tensor, "batch width"]
+PerSpan = Float[Tensor, "batch spans"]
+LARGEST = 40.0  # logit
+
+
+class Layout(nn.Module):
+    """The spans of a row one after the other: one number for each code, 1 for the code that it has and 0 for others."""
+
+    starts: Tensor
+    members: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """Take the number of codes of each span."""
+        super().__init__()
+        self.sizes, self.spans, self.width = tuple(sizes), len(sizes), sum(sizes)
+        counts = torch.tensor(self.sizes)
+        span_of = torch.arange(self.spans).repeat_interleave(counts)
+        self.register_buffer("starts", counts.cumsum(0) - counts, persistent=False)
+        self.register_buffer("members", F.one_hot(span_of, self.spans).float(), persistent=False)  # [width, spans]
+
+    def numbers(self, codes: Int[Tensor, "batch spans"]) -> Numbers:
+        """Return rows of codes as numbers."""
+        return torch.zeros(len(codes), self.width, device=codes.device).scatter_(1, codes + self.starts, 1.0)
+
+    def codes(self, numbers: Numbers) -> Int[Tensor, "batch spans"]:
+        """Return the code of each span: that of its largest number."""
+        return torch.stack([part.argmax(1) for part in numbers.split(self.sizes, 1)], 1)
+
+    def spread(self, values: PerSpan) -> Numbers:
+        """Return a value per span for each of the span's numbers."""
+        with torch.autocast(values.device.type, enabled=False):
+            return values @ self.members.T
+
+    def sums(self, numbers: Numbers) -> PerSpan:
+        """Return the sum over each span's numbers: a product with ones and zeros, ten times as fast as index_add."""
+        with torch.autocast(numbers.device.type, enabled=False):
+            return numbers @ self.members
+
+    def log_probabilities(self, logits: Numbers) -> Numbers:
+        """Return logits made to be the log probabilities of a span's codes, in nats.
+
+        Logits are kept within 40 of 0, where nothing overflows, so that no largest one must be found first.
+        """
+        bounded = logits.float().clamp(-LARGEST, LARGEST)
+        return bounded - self.spread(torch.log(self.sums(bounded.exp())))
+
+    def log_prob(self, logits: Numbers, x: Numbers) -> PerSpan:
+        """Return the log probability of each span's code of rows ``x``, in nats."""
+        bounded = logits.float().clamp(-LARGEST, LARGEST)
+        return self.sums(bounded * x) - torch.log(self.sums(bounded.exp()))
+
+
+def draw_code(logits: Float[Tensor, "batch codes"]) -> Float[Tensor, "batch codes"]:
+    """Draw a code of one span for each row, as numbers, by the largest of logits with Gumbel noise."""
+    noise = -torch.log(torch.empty_like(logits).exponential_())
+    return F.one_hot((logits + noise).argmax(1), logits.shape[1]).to(logits)

@@ -1,0 +1,165 @@
+"""Tells what each column of a raw table holds, from all of its values, unless ``columns:`` in params.yaml says so."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from genloop.errors import GenloopError
+from genloop.table.encoding.columns import TYPES, Column, parse
+
+MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "."))
+INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})")  # exact in double precision; codes as 00123 are none
+FLOAT = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y")
+TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M:%S.%f", "T%H:%M:%S.%f", "T%H:%M:%S.%fZ")
+FORMATS = (*(date + time for date in DATES for time in TIMES), "%Y%m%dT%H%M%S")
+MOSTLY = 0.9  # of the values that are numbers make the others faults
+REPEATED = 2  # times that each value of a category occurs, on the average, at least, where it is of several words
+PROSE = 3  # words in a text, on the average, that make it prose
+TYPED_DECIMALS = 6  # of numbers that come as such: more tell nothing of how they were written
+DECIMALS = 12  # more are what binary numbers look like when they are written out
+
+
+def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series]:
+    """Return what a column holds, and its values in the type of that kind; text is told by what it spells.
+
+    Raises:
+        GenloopError: see :func:`infer`; or the type is none that a table can have.
+    """
+    if pd.api.types.is_string_dtype(values):
+        column = infer(name, values, place)
+        return column, parse(column, blank_missing(values)[0])
+    column = _typed(name, values, place)
+    return column, values.astype(TYPES[column.kind])
+
+
+def _typed(name: str, values: pd.Series, place: object) -> Column:
+    """Return what a column of numbers, truths or dates holds."""
+    missing = "" if values.isna().any() else None
+    present = values.dropna()
+    if present.empty:
+        raise GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
+    if missing is None and present.nunique() == 1:
+        return Column(name, "constant", values=(str(present.iloc[0]),))
+    if pd.api.types.is_bool_dtype(values):
+        return Column(name, "boolean", values=("False", "True"), missing=missing)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return Column(name, "datetime", format="%Y-%m-%d %H:%M:%S", missing=missing)
+    if pd.api.types.is_integer_dtype(values):
+        counted = missing is None and present.is_unique and present.max() - present.min() == len(present) - 1
+        return Column(name, "key" if counted else "integer", missing=missing)
+    if not pd.api.types.is_float_dtype(values):
+        raise GenloopError(f"{place}: column '{name}' has the type {values.dtype}; set columns.{name}: omit")
+    numbers = present.to_numpy(dtype=float)
+    if not np.isfinite(numbers).all():
+        row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
+        raise GenloopError(f"{place}: row {row}, column '{name}' is infinite; remove the row, or leave it empty")
+    exact = (places for places in range(TYPED_DECIMALS + 1) if np.array_equal(np.round(numbers, places), numbers))
+    return Column(name, "float", decimals=next(exact, None), missing=missing)
+
+
+def blank_missing(texts: pd.Series) -> tuple[pd.Series, str | None]:
+    """Return texts with ``<NA>`` for a missing value, and its most frequent spelling."""
+    missing = texts.isna() | texts.str.casefold().isin(MISSING)
+    spelled = texts[missing].dropna()
+    spelling = None if not missing.any() else str(spelled.mode().iloc[0]) if len(spelled) else ""
+    return texts.astype("string").mask(missing), spelling
+
+
+def infer(name: str, texts: pd.Series, place: object) -> Column:
+    """Return what a column of text holds.
+
+    Raises:
+        GenloopError: nothing, an infinite value, numbers and other things mixed, an ambiguous date, or prose.
+    """
+    texts, missing = blank_missing(texts)
+    values = texts.dropna().unique().tolist()
+    if not values:
+        raise GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
+    if len(values) == 1 and missing is None:
+        return Column(name, "constant", values=(values[0],))
+    for read in (_boolean, _number, _datetime):
+        column = read(name, texts, values, place)
+        if column:
+            return Column(**(column.state() | {"missing": missing, "values": column.values}))
+    _check_mixed(name, texts, values, place)
+    return _words(name, texts, values, missing, place)
+
+
+def _boolean(name: str, texts: pd.Series, values: list[str], place: object) -> Column | None:
+    by_case = {value.lower(): value for value in values}
+    for false, true in TRUTHS:
+        if len(values) == 2 and by_case.keys() == {false, true}:
+            return Column(name, "boolean", values=(by_case[false], by_case[true]))
+    return None
+
+
+def _number(name: str, texts: pd.Series, values: list[str], place: object) -> Column | None:
+    if all(INTEGER.fullmatch(value) for value in values):
+        numbers = np.sort(np.array(values, dtype=np.int64))
+        consecutive = len(values) == len(texts) and numbers[-1] - numbers[0] == len(numbers) - 1
+        return Column(name, "key" if consecutive else "integer")
+    infinite = [value for value in values if INFINITE.fullmatch(value)]
+    if infinite and all(FLOAT.fullmatch(value) or INFINITE.fullmatch(value) for value in values):
+        raise GenloopError(
+            f"{place}: {_where(texts, infinite[0], name)} is infinite; remove the row, or leave it empty"
+        )
+    if not all(FLOAT.fullmatch(value) for value in values):
+        return None
+    if any("e" in value.lower() for value in values):
+        return Column(name, "float")
+    decimals = [len(value.partition(".")[2]) for value in values]
+    return Column(name, "float", decimals=min(max(decimals), DECIMALS), padded=min(decimals) == max(decimals))
+
+
+def _datetime(name: str, texts: pd.Series, values: list[str], place: object) -> Column | None:
+    if not all(re.match(r"\d{1,4}[-/.]?\d", value) for value in values):
+        return None
+    fitting = [form for form in FORMATS if _parses(Column(name, "datetime", format=form), values)]
+    if len(fitting) > 1:
+        told = " or ".join(fitting)
+        raise GenloopError(f"{place}: column '{name}' holds dates that are {told}; set columns.{name}.format")
+    return Column(name, "datetime", format=fitting[0]) if fitting else None
+
+
+def _parses(column: Column, values: list[str]) -> bool:
+    try:
+        parse(column, pd.Series(values[:1]))
+        parse(column, pd.Series(values))
+    except ValueError:
+        return False
+    return True
+
+
+def _check_mixed(name: str, texts: pd.Series, values: list[str], place: object) -> None:
+    """Refuse a column in which nearly all values are numbers: the others are faults rather than categories."""
+    strange = [value for value in values if not FLOAT.fullmatch(value)]
+    share = 1 - texts.isin(strange).sum() / texts.notna().sum()
+    if share >= MOSTLY:
+        told = _where(texts, strange[0], name)
+        remedy = f"mend it, leave it empty where it means a missing value, or set columns.{name}: category"
+        raise GenloopError(f"{place}: {told} is no number, as {share:.0%} of the column are; {remedy}")
+
+
+def _words(name: str, texts: pd.Series, values: list[str], missing: str | None, place: object) -> Column:
+    prose = float(np.mean([len(value.split()) for value in values])) >= PROSE
+    if not prose and len(values) == len(texts):
+        return Column(name, "key")
+    if not prose or len(values) * REPEATED <= len(texts.dropna()):
+        return Column(name, "category", values=tuple(sorted(values)), missing=missing)
+    remedy = f"set columns.{name}: category if these are its {len(values)} values, or columns.{name}: omit"
+    raise GenloopError(
+        f"{place}: column '{name}' holds text ({_shortened(values[0])}), which is not generated; {remedy}"
+    )
+
+
+def _where(texts: pd.Series, value: str, name: str) -> str:
+    row = int((texts == value).fillna(False).to_numpy().argmax()) + 1
+    return f"row {row}, column '{name}': {_shortened(value)}"
+
+
+def _shortened(value: str) -> str:
+    return repr(value if len(value) <= 40 else value[:37] + "...")

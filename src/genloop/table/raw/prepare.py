@@ -1,0 +1,84 @@
+"""From what people have to typed rows and codes: reads a table, tells its columns, splits it and writes it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genloop.errors import GenloopError
+from genloop.outputs import check_disk, replace_folder, write_json
+from genloop.randomness import keyed_generator
+from genloop.table.encoding.columns import Column
+from genloop.table.encoding.rows import Encoding
+from genloop.table.raw.infer import tell
+from genloop.table.raw.read import Form, find_tables, read_table
+
+FEWEST = 10  # rows
+
+
+def prepare(raw: Path, choices: Any, out: Path) -> None:
+    """Write ``train.parquet`` and ``test.parquet`` with typed values, ``.npy`` with codes, schema and report.
+
+    Raises:
+        GenloopError: names the line or the column that cannot be used; ``out`` stays as it was.
+    """
+    paths = find_tables(raw)
+    tables = {split: read_table(path) for split, path in paths.items()}
+    raw_rows, tests = _joined(raw, {split: frame for split, (frame, _) in tables.items()}, choices)
+    told = [tell(str(name), raw_rows[name], raw) for name in raw_rows]
+    columns = tuple(column for column, _ in told)
+    frame = pd.DataFrame({column.name: values for column, values in told})
+    train, test = (frame[mask].reset_index(drop=True) for mask in (~tests, tests))
+    encoding = Encoding.fit(train, columns)
+    check_disk(raw, 2 * int(frame.memory_usage(deep=True).sum()))
+    with replace_folder(out) as folder:
+        for split, rows in (("train", train), ("test", test)):
+            rows.to_parquet(folder / f"{split}.parquet", index=False)
+            np.save(folder / f"{split}.npy", encoding.encode(rows)[0])
+        write_json(folder / "schema.json", {"modality": "table", "rows": len(train), **encoding.state()})
+        write_json(folder / "report.json", _report(paths, tables, columns, train, test))
+
+
+def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return all rows, and which of them are held out: those of the data's own test file, or a share drawn by a key."""
+    names = [list(frame.columns) for frame in frames.values()]
+    if any(other != names[0] for other in names):
+        strange = sorted(set(names[0]).symmetric_difference(names[1])) or names[1]
+        raise GenloopError(f"{raw}: train and test differ in the column {strange[0]}; give both the same columns")
+    joined = pd.concat(frames.values(), ignore_index=True)
+    if len(joined) < FEWEST:
+        raise GenloopError(f"{raw}: {len(joined)} rows are too few to learn from; at least {FEWEST} are needed")
+    if "test" in frames:
+        return joined, np.arange(len(joined)) >= len(frames["train"])
+    held_out = np.zeros(len(joined), dtype=bool)
+    shuffled = keyed_generator(choices.seed, "split", 0).permutation(len(joined))
+    held_out[shuffled[: max(round(len(joined) * choices.holdout), 1)]] = True
+    return joined, held_out
+
+
+def _report(
+    paths: dict[str, Path],
+    tables: dict[str, tuple[pd.DataFrame, Form | None]],
+    columns: tuple[Column, ...],
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return what was found and decided, for people."""
+    forms = {
+        paths[split].name: form and {"encoding": form.encoding, "delimiter": form.delimiter}
+        for split, (_, form) in tables.items()
+    }
+    missing = train.isna().mean()
+    return {
+        "files": forms,
+        "split": "official" if len(tables) > 1 else "drawn",
+        "train": len(train),
+        "test": len(test),
+        "columns": {column.name: column.kind for column in columns},
+        "missing": {name: round(float(share), 6) for name, share in missing.items() if share},
+        "duplicates": {
+            "within_train": int(train.duplicated().sum()),
+            "test_in_train": int(test.merge(train.drop_duplicates(), how="inner").shape[0]),
+        },
+    }

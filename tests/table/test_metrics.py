@@ -1,0 +1,62 @@
+"""Scores of tables against closed forms, and against other people's implementations where their figures are at hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genloop.table.metrics import Pairs, column_shape, column_shapes, total_variation
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="figures of other implementations are not at hand")
+READING: dict[str, dict[str, Any]] = {"table": {"na_values": ["?"]}, "taxis": {"parse_dates": ["pickup", "dropoff"]}}
+
+
+def test_shapes_of_equal_shifted_and_disjoint_columns() -> None:
+    values = pd.Series(np.arange(100.0))
+    assert column_shape(values, values) == 1
+    assert column_shape(values, values + 25) == pytest.approx(0.75)
+    assert column_shape(values, pd.Series([np.nan])) == 0
+    words = pd.Series(["a", "a", "b", None])
+    assert column_shape(words, words) == 1
+    assert column_shape(words, pd.Series(["c"])) == 0
+    assert total_variation(pd.Series(["a", "b"]), pd.Series(["a", "a"])) == 0.5
+
+
+def test_a_trend_that_columns_apart_do_not_show() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=4_000)
+    real = pd.DataFrame({"x": x, "y": -x, "sign": np.where(x > 0, "plus", "minus")})
+    apart = real.apply(lambda column: generator.permutation(column.to_numpy()))
+    assert all(shape == 1 for shape in column_shapes(real, apart).values())
+    pairs = Pairs(real)
+    assert set(pairs.strong()) == {("x", "y"), ("x", "sign"), ("y", "sign")}
+    trends = pairs.trends(apart)
+    assert trends["x", "y"] == pytest.approx(0.5, abs=0.02)
+    assert 0.5 < trends["x", "sign"] < 0.65  # one bin holds both signs
+    assert all(trend == 1 for trend in pairs.trends(real).values())
+
+
+def test_a_missing_value_is_a_category_of_a_pair() -> None:
+    real = pd.DataFrame({"a": ["u", None] * 50, "b": ["v", "w"] * 50})
+    assert Pairs(real).trends(real.assign(a="u"))["a", "b"] == 0.5
+
+
+@needs_reference
+@pytest.mark.parametrize("name", READING)
+def test_parity_of_shapes_and_trends(name: str) -> None:
+    real, synthetic = (pd.read_csv(REFERENCE / f"{name}_{kind}.csv", **READING[name]) for kind in ("real", "synthetic"))
+    expected = json.loads((REFERENCE / "table_expected.json").read_text())[name]
+    everything, strong = (
+        expected[f"QualityReport_{kind}"]["details"] for kind in ("thresholds_0", "default_thresholds")
+    )
+    shapes = column_shapes(real, synthetic)
+    assert shapes == pytest.approx({row["Column"]: row["Score"] for row in everything["Column Shapes"]})
+    pairs = Pairs(real, own_bins=True)
+    trends = {(row["Column 1"], row["Column 2"]): row["Score"] for row in everything["Column Pair Trends"]}
+    assert pairs.trends(synthetic) == pytest.approx(trends)
+    meant = {(row["Column 1"], row["Column 2"]) for row in strong["Column Pair Trends"] if row["Meets Threshold?"]}
+    assert set(pairs.strong()) == meant
