@@ -1,0 +1,69 @@
+"""What a learner makes of generated rows: whether it can tell them from real ones, and whether it learns the same."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.metrics import f1_score, r2_score, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
+
+from genloop.table.metrics import is_number, numbers
+
+FOLDS = 3
+MOST_CATEGORIES = 255  # that the trees take as categories; more are taken by the order of their frequency
+
+
+class Features:
+    """Columns as numbers for trees: words by their place in the order of frequency among known rows."""
+
+    def __init__(self, rows: pd.DataFrame, left_out: Sequence[str] = ()) -> None:
+        """Take the rows whose values are known; columns that are left out are no features."""
+        self.names = [str(name) for name in rows if name not in left_out]
+        self.known = {name: rows[name].value_counts().index for name in self.names if not is_number(rows[name])}
+        self.categories = [name in self.known and len(self.known[name]) <= MOST_CATEGORIES for name in self.names]
+
+    def of(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the features of rows, not a number where a value is missing or not known: [rows, columns]."""
+        return np.stack([self._column(name, rows[name]) for name in self.names], axis=1)
+
+    def _column(self, name: str, values: pd.Series) -> np.ndarray:
+        if name not in self.known:
+            return numbers(values)
+        codes = self.known[name].get_indexer(pd.Index(values)).astype(float)
+        return np.where(codes < 0, np.nan, codes)
+
+
+def detection(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> float:
+    """Return the area under the ROC curve of boosted trees that tell real from generated rows, in 3 folds.
+
+    0.5 is what cannot be told apart. As many rows are taken of either as the smaller table has.
+    """
+    count = min(len(real), len(synthetic))
+    sides = [side.sample(count, random_state=seed % 2**32) for side in (real, synthetic)]
+    features = Features(real)
+    x, y = np.concatenate([features.of(side) for side in sides]), np.repeat([0, 1], count)
+    judge = HistGradientBoostingClassifier(categorical_features=features.categories, random_state=seed % 2**32)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
+    with threadpool_limits(1):  # equal bytes need an equal order of sums
+        told = cross_val_predict(judge, x, y, cv=folds, method="predict_proba")[:, 1]
+    return float(roc_auc_score(y, told))
+
+
+def usefulness(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.DataFrame, seed: int) -> float:
+    """Return how well boosted trees that are trained on ``train`` tell ``target`` on real rows of ``test``.
+
+    Macro F1 of words, R2 of numbers. ``known`` are the real training rows, whose values are told apart. Rows without
+    the target are left out. A target that never varies teaches nothing, which has the score of always telling it.
+    """
+    train, test = (rows[rows[target].notna()] for rows in (train, test))
+    features = Features(known, left_out=[target])
+    measured = is_number(known[target])
+    kind = HistGradientBoostingRegressor if measured else HistGradientBoostingClassifier
+    learner = kind(categorical_features=features.categories, random_state=seed % 2**32)
+    y, truth = (numbers(rows[target]) if measured else rows[target].astype(str).to_numpy() for rows in (train, test))
+    with threadpool_limits(1):
+        varies = len(np.unique(y)) > 1
+        told = learner.fit(features.of(train), y).predict(features.of(test)) if varies else np.repeat(y[:1], len(test))
+    return float(r2_score(truth, told) if measured else f1_score(truth, told, average="macro", zero_division=0))

@@ -1,0 +1,43 @@
+"""Trees that judge generated rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genloop.table.learners import detection, usefulness
+
+
+def people(count: int, seed: int, related: bool = True) -> pd.DataFrame:
+    """Rows in which pay follows from age and town, or from nothing."""
+    generator = np.random.default_rng(seed)
+    age, town = generator.integers(20, 60, count), generator.choice(["Ulm", "Bonn", "Kiel"], count)
+    chance = 1 / (1 + np.exp(-(age - 40) / 4 - 3 * (town == "Ulm")))
+    rich = generator.random(count) < (chance if related else chance.mean())
+    frame = pd.DataFrame({"age": age, "town": town, "pay": np.where(rich, "high", "low"), "tax": age * 2.0})
+    frame.loc[generator.random(count) < 0.05, ["age", "town"]] = None
+    return frame.assign(tax=frame["tax"] + 30 * (frame["pay"] == "high"))
+
+
+def test_rows_of_the_same_kind_cannot_be_told_apart_and_others_can() -> None:
+    real = people(1_500, 0)
+    assert detection(real, people(2_000, 1), seed=0) == pytest.approx(0.5, abs=0.04)
+    generator = np.random.default_rng(0)
+    apart = people(1_500, 1).apply(lambda column: generator.permutation(column.to_numpy()))
+    assert detection(real, apart, seed=0) > 0.9
+    assert detection(real, apart, seed=0) == detection(real, apart, seed=0)
+
+
+def test_what_is_learned_from_generated_rows_is_measured_on_real_ones() -> None:
+    real, test = people(1_500, 0), people(1_500, 1)
+    score = usefulness(real, test, "pay", real, seed=0)
+    assert score > 0.7
+    assert usefulness(people(1_500, 2), test, "pay", real, seed=0) == pytest.approx(score, abs=0.05)
+    assert (
+        usefulness(people(1_500, 2, related=False).drop(columns="tax").assign(tax=1.0), test, "pay", real, seed=0) < 0.6
+    )
+    assert usefulness(real, test, "tax", real, seed=0) > 0.9
+
+
+def test_a_target_that_never_varies_teaches_nothing() -> None:
+    real = people(400, 0)
+    assert usefulness(real.assign(pay="low"), real, "pay", real, seed=0) < 0.5
