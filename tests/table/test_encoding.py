@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from genloop.table.encoding.columns import Column, parse
 from genloop.table.encoding.rows import Encoding
-from genloop.table.raw.infer import blank_missing, infer
+from genloop.table.raw.infer import blank_missing, tell
 
 WORDS = st.sampled_from(["red", "green", "dark blue"])
 TEXTS = {
@@ -87,6 +87,6 @@ def test_times_are_drawn_as_finely_as_they_are_written(times: str, step: float) 
 @pytest.mark.parametrize(("times", "parts"), [("00:00:00", ["day"]), ("12:30:00", ["day", "time"])])
 def test_a_time_of_day_is_a_span_of_its_own_where_dates_have_one(times: str, parts: list[str]) -> None:
     texts = pd.Series(["2024-01-01 00:00:00", f"2024-01-02 {times}"])
-    column = infer("c", texts, "t.csv")
+    column = tell("c", texts, "t.csv")[0]
     frame = pd.DataFrame({"c": parse(column, blank_missing(texts)[0])})
     assert [span.part for span in Encoding.fit(frame, (column,)).spans] == parts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, parse, write
 from genloop.table.encoding.intervals import SINGLE, Intervals
-from genloop.table.raw.infer import blank_missing, infer, tell
+from genloop.table.raw.infer import blank_missing, tell
 from genloop.table.raw.read import find_tables, read_table
 
 ROWS = [["1", "a b"], ["2,5", "é"]]
@@ -101,7 +101,7 @@ FAULTY = {
 @pytest.mark.parametrize("case", KINDS)
 def test_a_column_is_told_by_its_values_and_written_as_it_was(case: str) -> None:
     texts, column = KINDS[case]
-    assert infer("c", pd.Series(texts), "t.csv") == column == Column.of(column.state())
+    assert tell("c", pd.Series(texts), "t.csv")[0] == column == Column.of(column.state())
     blanked, _ = blank_missing(pd.Series(texts))
     values = parse(column, blanked)
     assert values.isna().tolist() == blanked.isna().tolist()
@@ -114,7 +114,7 @@ def test_a_column_is_told_by_its_values_and_written_as_it_was(case: str) -> None
 def test_a_column_that_cannot_be_told_is_refused_by_name(case: str) -> None:
     texts, message = FAULTY[case]
     with pytest.raises(GenloopError, match=message):
-        infer("c", pd.Series(texts), "t.csv")
+        tell("c", pd.Series(texts), "t.csv")[0]
 
 
 NUMBERS = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=400)

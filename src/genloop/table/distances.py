@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from genloop.table.metrics import is_number, numbers
+from genloop.table.metrics import is_number, numbers, places
 
 PAIRS = 2**22  # of rows that are compared at once, so that memory stays flat
 FAR = 1e9  # from every number: a missing one
@@ -50,16 +50,11 @@ class Nearest:
     def _coded(self, rows: pd.DataFrame) -> list[np.ndarray]:
         """Return numbers over their range, and a whole number for each other value: 0 where it is missing."""
         scaled = [np.nan_to_num(values / self.ranges[name], nan=FAR) for name, values in self._numbers(rows).items()]
-        codes = [_codes(rows[name], self.values[name]) for name in self.compared]
+        codes = [places(rows[name], self.values[name]) for name in self.compared]
         return [np.stack(part, 1) if part else np.zeros((len(rows), 0)) for part in (scaled, codes)]
 
     def _numbers(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         return {name: numbers(rows[name]) for name in self.measured}
-
-
-def _codes(values: pd.Series, known: pd.Index) -> np.ndarray:
-    """Return 0 for a missing value, 1 for one that is not known, and from 2 on the place among the known ones."""
-    return np.where(values.isna(), 0, known.get_indexer(pd.Index(values)) + 2)
 
 
 def share_nearer_to_training(to_training: Float[np.ndarray, " rows"], to_held_out: Float[np.ndarray, " rows"]) -> float:

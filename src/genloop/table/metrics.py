@@ -25,6 +25,11 @@ def numbers(values: pd.Series) -> np.ndarray:
     return values.to_numpy(dtype=float, na_value=np.nan)
 
 
+def places(values: pd.Series, known: pd.Index) -> np.ndarray:
+    """Return 0 for a missing value, 1 for one that is not known, and from 2 on the place among the known ones."""
+    return np.where(values.isna(), 0, known.get_indexer(pd.Index(values)) + 2)
+
+
 def column_shape(real: pd.Series, synthetic: pd.Series) -> float:
     """Return how alike the values of a column are, missing ones left out.
 
@@ -91,21 +96,20 @@ class Pairs:
 
     def _correlations(self, frame: pd.DataFrame) -> dict[tuple[str, str], float]:
         matrix = pd.DataFrame({name: numbers(frame[name]) for name in self.measured}).corr().to_numpy()
-        places = list(product(enumerate(self.measured), repeat=2))
-        return {(first, second): float(matrix[row, column]) for (row, first), (column, second) in places}
+        pairs = product(enumerate(self.measured), repeat=2)
+        return {(first, second): float(matrix[row, column]) for (row, first), (column, second) in pairs}
 
     def _binned(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return a whole number for each value: 0 where it is missing, those beyond the real range in the last bins."""
         found: dict[str, np.ndarray] = {}
         for name in self.names:
-            missing = frame[name].isna().to_numpy()
             if name in self.edges:
                 values = numbers(frame[name])
                 edges = _edges(values) if self.own_bins else self.edges[name]
-                codes = np.digitize(values, edges[1 : None if self.own_bins else -1]) + 1
+                bins = np.digitize(values, edges[1 : None if self.own_bins else -1]) + 1
+                found[name] = np.where(np.isnan(values), 0, bins)
             else:
-                codes = self.codes[name].get_indexer(frame[name]) + 2  # 1: a value that no real row has
-            found[name] = np.where(missing, 0, codes)
+                found[name] = places(frame[name], self.codes[name])
         return found
 
 

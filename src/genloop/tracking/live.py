@@ -121,13 +121,10 @@ class Live:
             log_preview(store.client, run_id, epoch, picture)
 
     def _close(self, store: "Store", run_id: str, weights: str) -> None:
-        from genloop.tracking.store import WEIGHTS
-
         if store.client.get_run(run_id).info.status == "FINISHED":
             return  # trained again by force; had the weights come out otherwise, record would make a run of them
         if any(twin.info.run_id != run_id for twin in store.find(run=self.name, weights=weights)):
             store.client.delete_run(run_id)
             return
-        store.client.set_tag(run_id, WEIGHTS, weights)
-        store.client.update_run(run_id, name=f"{self.name}-{weights[:7]}")
+        store.name_after(run_id, self.name, weights)
         store.client.set_terminated(run_id, "FINISHED")

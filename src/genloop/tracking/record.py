@@ -70,16 +70,14 @@ def _find_or_create(store: Store, name: str, run: Any, weights: str) -> str:
     known = store.find(run=name, weights=weights)
     if known:
         return str(known[0].info.run_id)
-    identity, shown = fingerprint(name, run), f"{name}-{weights[:7]}"
-    for unfinished in store.find(run=name, fingerprint=identity):
-        if (
-            WEIGHTS not in unfinished.data.tags
-        ):  # its live log came to no end: a slow machine, or a server that went away
-            store.client.set_tag(unfinished.info.run_id, WEIGHTS, weights)
-            store.client.update_run(unfinished.info.run_id, name=shown)
-            return str(unfinished.info.run_id)
+    identity = fingerprint(name, run)
+    for begun in store.find(run=name, fingerprint=identity):
+        if WEIGHTS not in begun.data.tags:
+            # Its live log came to no end: a machine too busy, or a server that went away.
+            store.name_after(begun.info.run_id, name, weights)
+            return str(begun.info.run_id)
     tags = identity_tags(name, run, identity) | {WEIGHTS: weights, "genloop.origin": "restored"}
-    return store.begin(shown, run, tags)
+    return store.begin(f"{name}-{weights[:7]}", run, tags)
 
 
 def _complete_curves(store: Store, run_id: str, weights: Path) -> None:

@@ -80,6 +80,11 @@ class Store:
         self.log(run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()])
         return run_id
 
+    def name_after(self, run_id: str, name: str, weights: str) -> None:
+        """Tie an MLflow run to its weights, by tag and by name."""
+        self.client.set_tag(run_id, WEIGHTS, weights)
+        self.client.update_run(run_id, name=f"{name}-{weights[:7]}")
+
     def log(
         self, run_id: str, metrics: Iterable[Metric] = (), params: Iterable[Param] = (), tags: Iterable[RunTag] = ()
     ) -> None:

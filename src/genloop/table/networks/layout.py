@@ -46,17 +46,19 @@ class Layout(nn.Module):
             return numbers @ self.members
 
     def log_probabilities(self, logits: Numbers) -> Numbers:
-        """Return logits made to be the log probabilities of a span's codes, in nats.
-
-        Logits are kept within 40 of 0, where nothing overflows, so that no largest one must be found first.
-        """
-        bounded = logits.float().clamp(-LARGEST, LARGEST)
-        return bounded - self.spread(torch.log(self.sums(bounded.exp())))
+        """Return logits made to be the log probabilities of a span's codes, in nats."""
+        bounded, normalizers = self._bounded(logits)
+        return bounded - self.spread(normalizers)
 
     def log_prob(self, logits: Numbers, x: Numbers) -> PerSpan:
         """Return the log probability of each span's code of rows ``x``, in nats."""
+        bounded, normalizers = self._bounded(logits)
+        return self.sums(bounded * x) - normalizers
+
+    def _bounded(self, logits: Numbers) -> tuple[Numbers, PerSpan]:
+        """Return logits within 40 of 0, where nothing overflows without a largest one, and each span's log sum."""
         bounded = logits.float().clamp(-LARGEST, LARGEST)
-        return self.sums(bounded * x) - torch.log(self.sums(bounded.exp()))
+        return bounded, torch.log(self.sums(bounded.exp()))
 
 
 def draw_code(logits: Float[Tensor, "batch codes"]) -> Float[Tensor, "batch codes"]:

@@ -1,6 +1,7 @@
 """Tells what each column of a raw table holds, from all of its values, unless ``columns:`` in params.yaml says so."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -27,11 +28,13 @@ def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series
     """Return what a column holds, and its values in the type of that kind; text is told by what it spells.
 
     Raises:
-        GenloopError: see :func:`infer`; or the type is none that a table can have.
+        GenloopError: nothing, an infinite value, numbers and other things mixed, an ambiguous date, prose, or a type
+            that no column of a table can have.
     """
     if pd.api.types.is_string_dtype(values):
-        column = infer(name, values, place)
-        return column, parse(column, blank_missing(values)[0])
+        texts, missing = blank_missing(values)
+        column = _spelled(name, texts, missing, place)
+        return column, parse(column, texts)
     column = _typed(name, values, place)
     return column, values.astype(TYPES[column.kind])
 
@@ -41,7 +44,7 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     missing = "" if values.isna().any() else None
     present = values.dropna()
     if present.empty:
-        raise GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
+        raise _empty(name, place)
     if missing is None and present.nunique() == 1:
         return Column(name, "constant", values=(str(present.iloc[0]),))
     if pd.api.types.is_bool_dtype(values):
@@ -69,22 +72,21 @@ def blank_missing(texts: pd.Series) -> tuple[pd.Series, str | None]:
     return texts.astype("string").mask(missing), spelling
 
 
-def infer(name: str, texts: pd.Series, place: object) -> Column:
-    """Return what a column of text holds.
+def _empty(name: str, place: object) -> GenloopError:
+    return GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
 
-    Raises:
-        GenloopError: nothing, an infinite value, numbers and other things mixed, an ambiguous date, or prose.
-    """
-    texts, missing = blank_missing(texts)
+
+def _spelled(name: str, texts: pd.Series, missing: str | None, place: object) -> Column:
+    """Return what a column of text holds."""
     values = texts.dropna().unique().tolist()
     if not values:
-        raise GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
+        raise _empty(name, place)
     if len(values) == 1 and missing is None:
         return Column(name, "constant", values=(values[0],))
     for read in (_boolean, _number, _datetime):
         column = read(name, texts, values, place)
         if column:
-            return Column(**(column.state() | {"missing": missing, "values": column.values}))
+            return replace(column, missing=missing)
     _check_mixed(name, texts, values, place)
     return _words(name, texts, values, missing, place)
 

@@ -31,7 +31,8 @@ def prepare(raw: Path, choices: Any, out: Path) -> None:
     frame = pd.DataFrame({column.name: values for column, values in told})
     train, test = (frame[mask].reset_index(drop=True) for mask in (~tests, tests))
     encoding = Encoding.fit(train, columns)
-    check_disk(raw, 2 * int(frame.memory_usage(deep=True).sum()))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    check_disk(out.parent, 2 * int(frame.memory_usage(deep=True).sum()))
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
