@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genloop.config import Prepare
+from genloop.choices import ImagePrepare
 from genloop.image.data import read_schema
 from genloop.image.raw.prepare import prepare
 from genloop.outputs import replace_folder, write_json
@@ -28,7 +28,7 @@ def prepare_idx(source: Path, records: int | None = None) -> Path:
     """Return the prepared folder of ``source``, made where it is missing; of its first ``records`` only if said."""
     out = PREPARED / source.name
     if not out.exists():
-        prepare(source, Prepare(modality="image"), out)
+        prepare(source, ImagePrepare(modality="image"), out)
     return out if records is None else subset(out, records)
 
 

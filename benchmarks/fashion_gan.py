@@ -16,10 +16,10 @@ import torch
 from benchmarks import dcgan, genloop_run
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.measure import add_result, last_results, machine, table
-from genloop.config import Reference
-from genloop.image import features
+from genloop.choices import ImageReference
 from genloop.image.data import draw, read_schema, write_samples
-from genloop.image.scores import build_reference, score
+from genloop.image.scores import features
+from genloop.image.scores.compare import build_reference, score
 from genloop.outputs import replace_folder
 
 RUN: dict[str, Any] = {"batch": 128, "trainer": {"precision": "bf16-mixed"}}  # what differs from the defaults
@@ -53,8 +53,9 @@ def folder_name(what: str, seed: int) -> str:
 def keep(name: str, pictures: torch.Tensor, prepared: Path) -> Path:
     """Write generated pictures and a grid of them to a folder of the results, ready to be scored, and return it."""
     with replace_folder(RESULTS / name) as folder:
-        write_samples(folder, pictures, torch.zeros(len(pictures), 0), read_schema(prepared))
-        draw(pictures[:64]).save(folder / "grid.png")
+        schema = read_schema(prepared)
+        write_samples(folder, [(pictures, torch.zeros(len(pictures), 0))], schema)
+        draw(pictures[:64], schema).save(folder / "grid.png")
     return RESULTS / name
 
 
@@ -100,7 +101,7 @@ def prepare_reference(prepared: Path) -> Path:
     source = hashlib.sha256(Path(str(features.__file__)).read_bytes()).hexdigest()[:8]
     out = prepared.with_name(f"{prepared.name}-reference-{source}")
     if not out.exists():
-        build_reference(prepared, Reference(modality="image", count=COUNT), out)
+        build_reference(prepared, ImageReference(modality="image", count=COUNT), out)
     return out
 
 

@@ -14,15 +14,15 @@ import torch
 
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.fashion_gan import COUNT, keep, prepare_reference
-from benchmarks.genloop_run import in_bf16, train_anew, vae
+from benchmarks.genloop_run import draw_all, in_bf16, train_anew, vae
 from benchmarks.measure import Stopwatch, machine, table
 from genloop.bounds import Bounds
 from genloop.config import Vae
 from genloop.identity import read_tensors
 from genloop.image.data import read_schema
-from genloop.image.scores import score
+from genloop.image.scores.compare import score
 from genloop.randomness import keyed_seed
-from genloop.sampling import Sampler, draw, load_prior, load_sampler
+from genloop.sampling import Sampler, load_prior, load_sampler
 
 RUN = {"second_stage": True}  # what differs from genloop's defaults
 
@@ -51,8 +51,7 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
         "second stage": load_sampler(tensors, run),
     }
     pictures = {
-        name: draw(bounds.decoder, sampler, run, read_schema(weights), COUNT, run.seed)[0]
-        for name, sampler in samplers.items()
+        name: draw_all(bounds.decoder, sampler, run, read_schema(weights), COUNT) for name, sampler in samplers.items()
     } | {"reconstructions": reconstructions(bounds, run.seed)}
     rows: list[tuple[str | float, ...]] = []
     for name, found in pictures.items():

@@ -11,9 +11,9 @@ import torch
 from benchmarks.data import subset
 from benchmarks.measure import Stopwatch
 from genloop import plugins
-from genloop.config import Gan, Vae
+from genloop.config import Gan, ImageGan, ImageSample, ImageVae, Vae
 from genloop.identity import read_tensors
-from genloop.sampling import draw, load_network, load_sampler
+from genloop.sampling import Sampler, draw, load_network, load_sampler
 from genloop.training import train
 
 Run = TypeVar("Run", Gan, Vae)
@@ -22,14 +22,14 @@ CALIBRATION = 4_000  # records of the short training that tells how long an epoc
 MARGIN = 0.98  # the start and the end of a training take their part
 
 
-def gan(**keys: Any) -> Gan:
+def gan(**keys: Any) -> ImageGan:
     """Return a GAN run on pictures."""
-    return Gan(modality="image", family="gan", **keys)
+    return ImageGan(modality="image", family="gan", **keys)
 
 
-def vae(**keys: Any) -> Vae:
+def vae(**keys: Any) -> ImageVae:
     """Return a VAE run on pictures."""
-    return Vae(modality="image", family="vae", **keys)
+    return ImageVae(modality="image", family="vae", **keys)
 
 
 def in_bf16(run: Run) -> Run:
@@ -69,5 +69,9 @@ def train_for(run: Gan, prepared: Path, minutes: float, count: int) -> tuple[tor
     schema, tensors = plugins.data(run.modality).read_schema(out), read_tensors(out / "weights.safetensors")
     name, network = plugins.sampled_network(run, schema)
     load_network(tensors, network, name)
-    pictures, _ = draw(network, load_sampler(tensors, run), run, schema, count, run.seed)
-    return pictures, took
+    return draw_all(network, load_sampler(tensors, run), run, schema, count), took
+
+
+def draw_all(network: torch.nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int) -> torch.Tensor:
+    """Return ``count`` pictures at once."""
+    return torch.cat([block for block, _ in draw(network, sampler, run, schema, count, ImageSample(seed=run.seed))])

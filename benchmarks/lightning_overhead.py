@@ -37,17 +37,17 @@ def logged_rate(name: str, run: Gan | Vae, prepared: Path) -> float:
 
 def measure(name: str, run: Gan | Vae, prepared: Path, rounds: int) -> tuple[Any, ...]:
     """Return a row of the table for one run."""
-    step = steps_of(run, prepared, bf16=False)
-    steps = len(plugins.data(run.modality).open_records(prepared, "train")) // run.batch
+    step, batch = steps_of(run, prepared, bf16=False), int(run.batch or 0)
+    steps = len(plugins.data(run.modality).open_records(prepared, "train")) // batch
     results = interleave(
         {
-            "bare": lambda: step_rate(step, steps, run.batch, time.process_time),
+            "bare": lambda: step_rate(step, steps, batch, time.process_time),
             "genloop": lambda: logged_rate(name, run, prepared),
         },
         rounds,
     )
     median = medians(results)
-    return name, run.batch / median["bare"] * 1e3, median["bare"], median["genloop"], ratio(results, "genloop", "bare")
+    return name, batch / median["bare"] * 1e3, median["bare"], median["genloop"], ratio(results, "genloop", "bare")
 
 
 def main(choices: argparse.Namespace) -> None:

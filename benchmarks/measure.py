@@ -104,6 +104,7 @@ class Stopwatch:
         """Take the clock, and who else follows, a :class:`genloop.callbacks.Observer`."""
         self.clock, self.follower = clock, follower
         self.marks: list[tuple[int, float]] = []
+        self.start = clock()
 
     def epoch(self, losses: dict[str, float | int | str], layers: list[dict[str, float | int | str]]) -> None:
         """Note the end of an epoch."""

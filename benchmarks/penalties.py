@@ -18,7 +18,7 @@ from benchmarks.fashion_gan import COUNT, keep, prepare_reference
 from benchmarks.genloop_run import gan, train_for, training_rate
 from benchmarks.measure import interleave, machine, medians, ratio, table
 from genloop.config import Gan
-from genloop.image.scores import score
+from genloop.image.scores.compare import score
 
 RECORDS = 640  # of a training whose speed is measured
 BASE: dict[str, Any] = {"data": "fashion", "loss": "relativistic", "critic_norm": "none"}

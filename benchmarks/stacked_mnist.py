@@ -16,9 +16,10 @@ import torch
 from benchmarks import dcgan, genloop_run
 from benchmarks.data import arguments, prepare_idx, prepare_stacked
 from benchmarks.measure import add_result, last_results, machine, table
-from genloop.config import Reference
-from genloop.image.data import PictureRecords, draw, open_labels, open_records, read_schema, to_bytes
-from genloop.image.features import Classifier, accuracy, train_classifier
+from genloop.choices import ImageReference
+from genloop.image.data import PictureRecords, draw, open_labels, open_records, read_schema
+from genloop.image.encoding.pixels import to_bytes
+from genloop.image.scores.features import Classifier, accuracy, train_classifier
 
 RUN: dict[str, Any] = {"batch": 128, "trainer": {"precision": "bf16-mixed"}}  # what differs from the defaults
 COUNTS = (26_000, 10_000)
@@ -34,7 +35,7 @@ def digit_classifier(digits: Path) -> Classifier:
     if CLASSIFIER.exists():
         network.load_state_dict(torch.load(CLASSIFIER, weights_only=True))
     else:
-        choices = Reference(modality="image", epochs=2)
+        choices = ImageReference(modality="image", epochs=2)
         network = train_classifier(
             read_schema(digits), open_records(digits, "train"), open_labels(digits, "train"), choices
         )
@@ -81,7 +82,7 @@ def measure(what: str, prepared: Path, network: Classifier, minutes: float, seed
     else:
         generated, took = train(what, prepared, minutes, seed)
         pictures = to_bytes(generated)
-        draw(generated).save(RESULTS / f"stacked_{what}_{seed}.png")
+        draw(generated, read_schema(prepared)).save(RESULTS / f"stacked_{what}_{seed}.png")
     modes = read_modes(network, pictures)
     line: dict[str, Any] = {"what": what, "seed": seed, "budget": minutes, **took}
     for count in COUNTS:

@@ -40,9 +40,9 @@ def train(prepared: Path) -> None:
     train_anew(run, prepared, Stopwatch())
 
 
-def peaks(prepared: Path) -> dict[str, float]:
-    """Return the peak of each kind of memory of a training, in MiB."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.training_memory", "--train", str(prepared)])
+def peaks(*command: str) -> dict[str, float]:
+    """Return the peak of each kind of memory of ``python -m`` with these arguments, in MiB."""
+    process = subprocess.Popen([sys.executable, "-m", *command])
     most = dict.fromkeys(KINDS, 0.0)
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -51,7 +51,7 @@ def peaks(prepared: Path) -> dict[str, float]:
                 most[kind] = max(most[kind], int(value.split()[0]) / 1024)
         time.sleep(SECONDS)
     if process.returncode:
-        raise SystemExit("the training failed")
+        raise SystemExit("the measured process failed")
     return most
 
 
@@ -61,7 +61,7 @@ def main(choices: argparse.Namespace) -> None:
     for _ in range(choices.rounds):
         for records in choices.sizes:
             prepared = noise(records)
-            found = peaks(prepared)
+            found = peaks("benchmarks.training_memory", "--train", str(prepared))
             rows.append((f"{records:,}", (prepared / "train.npy").stat().st_size / 2**20, *found.values()))
     header = ("records", "MiB of records", "anonymous, MiB", "file-backed, MiB")
     print(machine(), table(header, sorted(rows)), sep="\n\n")

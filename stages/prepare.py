@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from genloop import plugins
+from genloop.choices import Prepare
 from genloop.command import run_stage
-from genloop.config import Prepare
 from genloop.outputs import read_choices
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from genloop import plugins
+from genloop.choices import Reference
 from genloop.command import run_stage
-from genloop.config import Reference
 from genloop.numerics import make_reproducible
 from genloop.outputs import read_choices
 

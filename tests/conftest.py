@@ -7,17 +7,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
 TINY_PARAMS = """\
 data:
   tiny: {modality: image, reference: {count: 50, epochs: 1}}
+  rows: {modality: table, rules: [end >= start, total = price + tip]}
 runs:
   tiny_gan: {data: tiny, modality: image, family: gan, epochs: 3, width: 4, latent: 4, batch: 16, sample: {count: 50}}
   tiny_vae:
     {data: tiny, modality: image, family: vae, epochs: 3, width: 4, latent: 4, batch: 16, sample: {count: 50},
      networks: genloop.image.networks.dense, average: 0.9}
+  rows_gan: {data: rows, modality: table, family: gan, epochs: 2, width: 8, latent: 4, batch: 32}
+  rows_vae:
+    {data: rows, modality: table, family: vae, epochs: 2, width: 8, latent: 4, batch: 32, sample: {where: {town: Ulm}}}
 """
 # Run by every Python that finds it on its path: notes which files of the project a stage has imported.
 SPY = """\
@@ -41,6 +46,28 @@ def tiny_pictures(count: int = 80, side: int = 8, seed: int = 0) -> tuple[np.nda
     images[labels == 0, : side // 2] += 120
     images[labels == 1, side // 2 :] += 120
     return images.astype(np.uint8), labels
+
+
+def tiny_table(rows: int = 240, seed: int = 0) -> pd.DataFrame:
+    """Rows whose columns hang together, with a key, gaps, dates and two rules: end >= start, total = price + tip."""
+    generator = np.random.default_rng(seed)
+    member = generator.random(rows) < 0.4
+    price = (generator.gamma(3.0, 4.0, rows) + 10 * member).round(2)
+    tip = np.where(member, (price * 0.2).round(2), 0.0)
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(generator.integers(0, 60 * 24 * 90, rows), unit="min")
+    town = np.where(member, generator.choice(["Ulm", "Bern"], rows), generator.choice(["Bern", "Oslo"], rows))
+    return pd.DataFrame(
+        {
+            "id": [f"R{row:04d}" for row in generator.permutation(rows)],
+            "start": start,
+            "end": start + pd.to_timedelta(generator.integers(0, 300, rows), unit="min"),
+            "price": price,
+            "tip": tip,
+            "total": (price + tip).round(2),
+            "town": np.where(generator.random(rows) < 0.1, "?", town),
+            "member": np.where(member, "yes", "no"),
+        }
+    )
 
 
 class Project:
@@ -107,6 +134,8 @@ def make_project(folder: Path, params: str = TINY_PARAMS) -> Project:
     raw.mkdir(parents=True)
     images, labels = tiny_pictures()
     np.savez(raw / "tiny.npz", images=images, labels=labels)
+    (folder / "data/raw/rows").mkdir()
+    tiny_table().to_csv(folder / "data/raw/rows/rows.csv", index=False)
     project.run("git", "init", "-q")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "begin")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from genloop.bounds import Bounds
-from genloop.config import Vae
+from genloop.config import ImageVae
 from genloop.posterior import DiagonalNormal
 from genloop.priors import StandardNormal
 
@@ -23,6 +23,9 @@ class Numbers:
         return self.x[torch.as_tensor(indices)]
 
     def conditions(self, indices: object) -> Tensor:
+        raise NotImplementedError
+
+    def ask(self, indices: object, run: object, generator: object) -> tuple[object, Tensor]:
         raise NotImplementedError
 
     def on(self, device: torch.device) -> "Numbers":
@@ -57,7 +60,7 @@ class Known(Bounds):
     """z and x given z are standard normal, so that x is normal with variance 2; the encoder is wrong on purpose."""
 
     def __init__(self, x: Tensor) -> None:
-        self.run, self.seed = Vae(data="x", modality="image", family="vae", latent=2), 0
+        self.run, self.seed = ImageVae(data="x", modality="image", family="vae", latent=2), 0
         self.test, self.encoder, self.decoder, self.prior = Numbers(x), Wrong(), Around(), StandardNormal(2)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genloop.config import Gan, Sample, Train
+from genloop.config import ImageGan, ImageSample, Sample, Train
 from genloop.errors import GenloopError
 from genloop.outputs import read_choices
 from genloop.resolve import read_params, write_resolved
@@ -49,7 +49,7 @@ FAULTS = {
     "a penalty on a normalized batch": (with_key("penalty: 1.0"), "runs.mine_gan.penalty: batch normalization ties the records of a batch together; set critic_norm: none"),
     "differences between": (with_key("penalty: 1.0, critic_norm: none, penalty_on: between, penalty_form: difference"), "runs.mine_gan.penalty_form: differences estimate"),
     "a compiled second derivative": (with_key("penalty: 1.0, critic_norm: none, trainer: {compile: true}"), "runs.mine_gan.trainer.compile: compiled networks have no second derivative"),
-    "groups beside classes": (with_key("conditional: true, groups: 5"), "runs.mine_gan.groups: a conditional run is told the classes instead"),
+    "groups beside classes": (with_key("conditional: true, groups: 5"), "runs.mine_gan.groups: a conditional run is told what is asked for"),
     "a line through two records": (params(run="{data: mine, modality: image, family: vae, evaluate: {importance_records: 2}}"), "runs.mine_gan.evaluate.importance_records: input should be greater than or equal to 3, not 2"),
     "free bits of a bound that has none": (params(run="{data: mine, modality: image, family: vae, free_bits: 1.0, importance: 5}"), "runs.mine_gan.free_bits: the importance-weighted bound"),
     "a batch that devices cannot share": (with_key("batch: 33, trainer: {devices: 2}"), "runs.mine_gan.batch: 33 cannot be shared evenly"),
@@ -97,16 +97,16 @@ def test_a_refused_choice_leaves_the_earlier_files(tmp_path: Path) -> None:
 def test_resolved_choices_are_complete_and_read_back(tmp_path: Path) -> None:
     write_resolved(read(tmp_path, with_key("epochs: 3")), tmp_path / "config")  # type: ignore[arg-type]
     train = read_choices(tmp_path / "config/mine_gan/train.json", Train)
-    assert train == Gan(data="mine", modality="image", family="gan", epochs=3)
-    assert read_choices(tmp_path / "config/mine_gan/sample.json", Sample) == Sample()
+    assert train == ImageGan(data="mine", modality="image", family="gan", epochs=3)
+    assert read_choices(tmp_path / "config/mine_gan/sample.json", Sample) == ImageSample()
 
 
 def test_resolved_choices_that_lack_one_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "sample.json").write_text(json.dumps({"count": 3}))
+    (tmp_path / "sample.json").write_text(json.dumps({"count": 3, "modality": "image"}))
     with pytest.raises(GenloopError, match=r"sample\.json: lacks label, seed"):
         read_choices(tmp_path / "sample.json", Sample)
 
 
 def test_choices_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Sample().count = 3
+        ImageSample().count = 3

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from genloop.conditions import Grouped, condition_size, drawn_conditions, grid_conditions
-from genloop.config import Gan, Prepare, Sample, Vae
+from genloop.choices import ImagePrepare
+from genloop.conditions import Grouped, condition_size, drawn_conditions, shown_conditions
+from genloop.config import ImageGan, ImageSample, ImageVae
 from genloop.groups import grouped, number_of_groups
 from genloop.image.data import PictureRecords, PictureSchema, open_records, outline, read_schema
 from genloop.image.raw.prepare import prepare
@@ -18,7 +19,7 @@ from tests.conftest import tiny_pictures
 from tests.test_training import Watch
 
 COMMON = {"data": "tiny", "modality": "image", "width": 4, "latent": 4, "epochs": 1, "batch": 16}
-RUN = Gan.model_validate({"family": "gan", "groups": 2, **COMMON})
+RUN = ImageGan.model_validate({"family": "gan", "groups": 2, **COMMON})
 SCHEMA = PictureSchema(1, 8, 8)
 
 
@@ -46,8 +47,8 @@ def test_groups_are_the_kinds_that_there_are() -> None:
      ({"groups": 1}, 80, 0), ({"conditional": True}, 60_000, 0)],
 )  # fmt: skip
 def test_how_many(choices: dict[str, object], records: int, groups: int) -> None:
-    assert number_of_groups(Gan.model_validate({"family": "gan", **COMMON, **choices}), records) == groups
-    assert number_of_groups(Vae.model_validate({"family": "vae", **COMMON}), records) == 0
+    assert number_of_groups(ImageGan.model_validate({"family": "gan", **COMMON, **choices}), records) == groups
+    assert number_of_groups(ImageVae.model_validate({"family": "vae", **COMMON}), records) == 0
 
 
 def test_groups_are_drawn_as_often_as_they_are_and_shown_evenly() -> None:
@@ -55,23 +56,26 @@ def test_groups_are_drawn_as_often_as_they_are_and_shown_evenly() -> None:
     torch.manual_seed(0)
     drawn = drawn_conditions(RUN, schema, 20_000, None)
     torch.testing.assert_close(drawn.mean(0), torch.tensor([0.25, 0.0, 0.75]), atol=0.02, rtol=0)
-    assert grid_conditions(RUN, schema).sum(0).tolist() == [22, 21, 21]
+    assert shown_conditions(RUN, schema).sum(0).tolist() == [22, 21, 21]
+
+
+SHAPE = PictureSchema(1, 28, 28)
 
 
 def test_outlines_are_small_and_alike_for_alike_pictures() -> None:
-    assert outline(torch.rand(2, 3, 28, 40)).shape == (2, 3 * 14 * 14)
-    assert outline(torch.rand(2, 1, 8, 20)).shape == (2, 8 * 14)
-    torch.testing.assert_close(outline(torch.full((1, 1, 28, 28), 0.5)), torch.full((1, 196), 0.5))
+    assert outline(torch.rand(2, 3, 28, 40), SHAPE).shape == (2, 3 * 14 * 14)
+    assert outline(torch.rand(2, 1, 8, 20), SHAPE).shape == (2, 8 * 14)
+    torch.testing.assert_close(outline(torch.full((1, 1, 28, 28), 0.5), SHAPE), torch.full((1, 196), 0.5))
 
 
 def test_whoever_samples_sees_no_groups(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     np.savez(raw / "pictures.npz", images=tiny_pictures()[0])
-    prepare(raw, Prepare(modality="image"), tmp_path / "prepared")
+    prepare(raw, ImagePrepare(modality="image"), tmp_path / "prepared")
     train("tiny", RUN, tmp_path / "prepared", tmp_path / "weights", tmp_path / "state", Watch())
     counts = json.loads((tmp_path / "weights/schema.json").read_text())["group_counts"]
     assert sum(counts) == len(open_records(tmp_path / "prepared", "train"))
     assert read_schema(tmp_path / "weights").group_counts == tuple(counts)
-    sample(tmp_path / "weights", Sample(count=20), tmp_path / "samples")
+    sample(tmp_path / "weights", ImageSample(count=20), tmp_path / "samples")
     assert np.load(tmp_path / "samples/samples.npz").files == ["images"]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from genloop.batches import Batches
-from genloop.config import Gan
+from genloop.config import Gan, ImageGan
 from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.image.data import PictureRecords
@@ -50,7 +50,7 @@ def test_the_hash_of_files_knows_names_and_bytes(tmp_path: Path) -> None:
 def test_a_fingerprint_needs_all_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text("stages: {train: {do: {deps: ['${key}.json', 'data/${item.data}']}}}")
-    run = Gan(data="d", modality="image", family="gan")
+    run = ImageGan(data="d", modality="image", family="gan")
     with pytest.raises(GenloopError, match=r"r\.json: missing"):
         fingerprint("r", run)
     (tmp_path / "data" / "d").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_a_fingerprint_needs_all_it_depends_on(tmp_path: Path, monkeypatch: pyte
 
 
 def run_of(batch: int) -> Gan:
-    return Gan(family="gan", data="x", modality="image", batch=batch)
+    return ImageGan(family="gan", data="x", modality="image", batch=batch)
 
 
 def test_batches_hold_each_record_once_and_in_an_order_of_their_epoch() -> None:

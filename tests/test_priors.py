@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import distributions as d
 
-from genloop.config import Gan, Vae
+from genloop.config import ImageGan, ImageVae
 from genloop.posterior import DiagonalNormal
 from genloop.priors import Ladder, Mixture, StandardNormal, build_prior
 from genloop.second_stage import components_of, fit_mixture, split
@@ -56,10 +56,10 @@ def test_posterior_and_prior_give_the_closed_form_of_the_rate() -> None:
 
 def test_a_run_names_its_prior() -> None:
     common = {"data": "x", "modality": "image"}
-    assert isinstance(build_prior(Gan(family="gan", **common)), StandardNormal)  # type: ignore[arg-type]
-    assert isinstance(build_prior(Vae(family="vae", **common)), Mixture)  # type: ignore[arg-type]
-    assert isinstance(build_prior(Vae(family="vae", prior="standard", **common)), StandardNormal)  # type: ignore[arg-type]
-    assert isinstance(build_prior(Vae(family="vae", layers=2, **common)), Ladder)  # type: ignore[arg-type]
+    assert isinstance(build_prior(ImageGan(family="gan", **common)), StandardNormal)  # type: ignore[arg-type]
+    assert isinstance(build_prior(ImageVae(family="vae", **common)), Mixture)  # type: ignore[arg-type]
+    assert isinstance(build_prior(ImageVae(family="vae", prior="standard", **common)), StandardNormal)  # type: ignore[arg-type]
+    assert isinstance(build_prior(ImageVae(family="vae", layers=2, **common)), Ladder)  # type: ignore[arg-type]
 
 
 def test_the_rate_of_two_layers_estimates_that_of_the_layer_below() -> None:

@@ -14,25 +14,26 @@ from safetensors.torch import load_file
 from genloop import callbacks, plugins
 from genloop.batches import Batch
 from genloop.callbacks import Row, layer_statistics, preview_epochs
-from genloop.config import Gan, GanEvaluate, Prepare, Reference, Sample, Trainer, Vae, VaeEvaluate
+from genloop.choices import ImagePrepare, ImageReference
+from genloop.config import Gan, GanEvaluate, ImageGan, ImageSample, ImageVae, Trainer, Vae, VaeEvaluate
 from genloop.errors import GenloopError
 from genloop.evaluation import evaluate
-from genloop.memory import training_bytes
+from genloop.forecast import training_bytes
 from genloop.sampling import sample
 from genloop.training import build, open_training, train
 from tests.conftest import tiny_pictures
 
 COMMON: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
 RUNS: dict[str, Gan | Vae] = {
-    "gan": Gan(family="gan", **COMMON),
-    "gan_relativistic": Gan(family="gan", loss="relativistic", penalty=1.0, critic_norm="none", **COMMON),
-    "gan_hinge": Gan(family="gan", loss="hinge", groups=3, **COMMON),
-    "vae": Vae(family="vae", **COMMON),
-    "vae_standard": Vae(family="vae", prior="standard", second_stage=False, **COMMON),
-    "gan_wasserstein": Gan(
+    "gan": ImageGan(family="gan", **COMMON),
+    "gan_relativistic": ImageGan(family="gan", loss="relativistic", penalty=1.0, critic_norm="none", **COMMON),
+    "gan_hinge": ImageGan(family="gan", loss="hinge", groups=3, **COMMON),
+    "vae": ImageVae(family="vae", **COMMON),
+    "vae_standard": ImageVae(family="vae", prior="standard", second_stage=False, **COMMON),
+    "gan_wasserstein": ImageGan(
         family="gan", loss="wasserstein", penalty=10.0, penalty_on="between", critic_norm="none", **COMMON
     ),
-    "gan_full": Gan(
+    "gan_full": ImageGan(
         family="gan",
         conditional=True,
         critic_norm="spectral",
@@ -46,10 +47,10 @@ RUNS: dict[str, Gan | Vae] = {
         lr_warmup=0.3,
         **COMMON,
     ),
-    "gan_bf16": Gan(
+    "gan_bf16": ImageGan(
         family="gan", penalty=1.0, critic_norm="none", augment=0.5, trainer=Trainer(precision="bf16-mixed"), **COMMON
     ),
-    "vae_full": Vae(
+    "vae_full": ImageVae(
         family="vae",
         conditional=True,
         likelihood="logistic_mixture",
@@ -60,10 +61,10 @@ RUNS: dict[str, Gan | Vae] = {
         second_stage=True,
         **COMMON,
     ),
-    "vae_two_layers": Vae(family="vae", layers=2, importance=3, likelihood="bernoulli", **COMMON),
-    "vae_bf16": Vae(family="vae", likelihood="gaussian", trainer=Trainer(precision="bf16-mixed"), **COMMON),
-    "vae_dense": Vae(family="vae", networks="genloop.image.networks.dense", **COMMON),
-    "gan_dense": Gan(family="gan", networks="genloop.image.networks.dense", **COMMON),
+    "vae_two_layers": ImageVae(family="vae", layers=2, importance=3, likelihood="bernoulli", **COMMON),
+    "vae_bf16": ImageVae(family="vae", likelihood="gaussian", trainer=Trainer(precision="bf16-mixed"), **COMMON),
+    "vae_dense": ImageVae(family="vae", networks="genloop.image.networks.dense", **COMMON),
+    "gan_dense": ImageGan(family="gan", networks="genloop.image.networks.dense", **COMMON),
 }
 
 
@@ -96,8 +97,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "raw").mkdir()
     images, labels = tiny_pictures()
     np.savez(folder / "raw" / "tiny.npz", images=images, labels=labels)
-    plugins.raw("image").prepare(folder / "raw", Prepare(modality="image"), folder / "prepared" / "tiny")
-    choices = Reference(modality="image", count=50, epochs=5)
+    plugins.raw("image").prepare(folder / "raw", ImagePrepare(modality="image"), folder / "prepared" / "tiny")
+    choices = ImageReference(modality="image", count=50, epochs=5)
     plugins.scores("image").build_reference(folder / "prepared" / "tiny", choices, folder / "reference" / "tiny")
     return folder
 
@@ -126,7 +127,7 @@ def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_pa
     assert not (tmp_path / "state").exists()
     for kind in ("prepared", "reference"):
         (tmp_path / kind).symlink_to(data / kind)
-    sample(tmp_path / "weights" / name, Sample(count=50), tmp_path / "samples" / name)
+    sample(tmp_path / "weights" / name, ImageSample(count=50), tmp_path / "samples" / name)
     choices = VaeEvaluate(draws=2, importance=4) if name.startswith("vae") else GanEvaluate()
     scores = evaluate(name, choices, tmp_path)
     assert all(np.isfinite(value) for key, value in scores.items() if key != "protocol")
@@ -235,7 +236,7 @@ def test_previews_are_spread_over_the_training() -> None:
 def test_the_first_samples_are_the_same_whatever_the_count(data: Path, tmp_path: Path) -> None:
     fit("vae", data, tmp_path)
     for count in (3, 300):
-        sample(tmp_path / "weights/vae", Sample(count=count), tmp_path / str(count))
+        sample(tmp_path / "weights/vae", ImageSample(count=count), tmp_path / str(count))
     few, many = (np.load(tmp_path / count / "samples.npz")["images"] for count in ("3", "300"))
     assert (few == many[:3]).all()
     assert len(many) == 300

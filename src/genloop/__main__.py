@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from genloop.command import run_safely
 
@@ -11,11 +12,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m genloop", description=__doc__)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    sync = verbs.add_parser("sync", help="bring MLflow in step with the outputs of all runs, as after a lost database")
+    sync = _verb(verbs, "sync", "bring MLflow in step with the outputs of all runs, as after a lost database")
     sync.add_argument("runs", nargs="*", help="only these runs")
-    sync.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    draw = _verb(verbs, "sample", "draw records from a trained run into a folder")
+    draw.add_argument("run")
+    draw.add_argument("out", type=Path, help="the folder, which is replaced")
+    draw.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="keys of sample:, as in params.yaml")
+    fill = _verb(verbs, "fill", "fill the gaps of a table with what a trained run draws given the rest of the row")
+    fill.add_argument("run")
+    fill.add_argument("table", type=Path, help="CSV or Parquet, with the columns of the training data")
+    fill.add_argument("out", type=Path, help="the file to write: .csv or .parquet")
+    fill.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    run_safely(lambda: sync_runs(options.runs), debug=options.debug)
+    run_safely(lambda: _do(options), debug=options.debug)
+
+
+def _verb(verbs: Any, name: str, purpose: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=purpose, description=purpose)
+    verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    return verb
+
+
+def _do(options: argparse.Namespace) -> None:
+    if options.verb == "sync":
+        sync_runs(options.runs)
+    elif options.verb == "sample":
+        sample_run(options.run, options.set, options.out)
+    else:
+        fill_table(options.run, options.table, options.out, options.seed)
 
 
 def sync_runs(names: list[str]) -> None:
@@ -28,6 +52,25 @@ def sync_runs(names: list[str]) -> None:
         receipt = record(name, data)
         print(f"{name}: recorded, weights {receipt['weights'][:7]}")
     print(f"Compare them: {ui_command()}")
+
+
+def sample_run(name: str, keys: list[str], out: Path) -> None:
+    """Draw records with the run's own choices of ``sample:``, but for the keys that are given."""
+    from genloop.config import Sample
+    from genloop.outputs import read_choices
+    from genloop.resolve import override
+    from genloop.sampling import sample
+
+    known = read_choices(Path("data/config") / name / "sample.json", Sample)
+    sample(Path("data/weights") / name, override(known, keys), out)
+    print(f"{out}: written")
+
+
+def fill_table(name: str, table: Path, out: Path, seed: int) -> None:
+    """Fill the gaps of a table."""
+    from genloop.table.fill import fill
+
+    print(f"{out}: {fill(Path('data/weights') / name, table, out, seed):,} gaps filled in")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genloop.conditions import known_conditions
+from genloop.conditions import asked_conditions
 from genloop.config import Training
 from genloop.plugins import Records
 from genloop.randomness import keyed_generator
@@ -17,6 +17,7 @@ SHARE = 0.5  # of a device's free memory that the records may take
 # small network: as many as hold so many numbers, and not so many that a call takes long.
 NUMBERS_AT_ONCE = 2**20
 STEPS_AT_ONCE = 16
+STEPS_OF_FEW, SMALLEST, LARGEST = 16, 32, 512  # where the run does not say how large a batch is
 
 
 class Batch(NamedTuple):
@@ -31,6 +32,13 @@ class Batch(NamedTuple):
         return Batch(self.x.to(device), self.condition.to(device), self.step)
 
 
+def automatic(run: Training, records: int) -> int:
+    """Return a sixteenth of the records, between 32 and 512, that the devices can share evenly."""
+    devices = run.trainer.devices * run.trainer.nodes
+    size = min(max(records // STEPS_OF_FEW, SMALLEST), LARGEST)
+    return max(size - size % devices, devices)
+
+
 class Batches:
     """An iterable over full batches, several at once; each epoch has its own order, which follows from seed and epoch.
 
@@ -41,7 +49,7 @@ class Batches:
     def __init__(self, run: Training, records: Records, epoch: Callable[[], int]) -> None:
         """Take what ``epoch()`` says when an iteration begins."""
         self.run, self.records, self.epoch = run, records, epoch
-        self.batch = min(run.batch, len(records))
+        self.batch = min(run.batch or automatic(run, len(records)), len(records))
         self.rank, self.ranks = 0, 1
         self.steps = len(records) // self.batch  # per epoch; records that fill no batch wait for another epoch
         numbers = self.batch * records.gather([0]).numel()
@@ -53,17 +61,20 @@ class Batches:
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """Yield this device's part of the batches of the current epoch."""
-        order = keyed_generator(self.run.seed, "order", self.epoch()).permutation(len(self.records))
+        epoch = self.epoch()
+        order = keyed_generator(self.run.seed, "order", epoch).permutation(len(self.records))
         for first in range(0, self.steps, self.at_once):
-            yield [self._part(order, step) for step in range(first, min(first + self.at_once, self.steps))]
+            yield [self._part(order, epoch, step) for step in range(first, min(first + self.at_once, self.steps))]
 
-    def _part(self, order: np.ndarray, step: int) -> Batch:
+    def _part(self, order: np.ndarray, epoch: int, step: int) -> Batch:
         start = step * self.batch
-        return self.gather(order[start + self.rank : start + self.batch : self.ranks])._replace(step=step)
+        return self.gather(order[start + self.rank : start + self.batch : self.ranks], epoch, step)
 
-    def gather(self, indices: object) -> Batch:
-        """Return the batch of the records at ``indices``."""
-        return Batch(self.records.gather(indices), known_conditions(self.run, self.records, indices))
+    def gather(self, indices: object, epoch: int = 0, step: int = 0) -> Batch:
+        """Return the batch of the records at ``indices``; what is asked for beside them is keyed by epoch and step."""
+        generator = keyed_generator(self.run.seed, "asked", epoch, step, self.rank)
+        indices, condition = asked_conditions(self.run, self.records, indices, generator)
+        return Batch(self.records.gather(indices), condition, step)
 
     def place(self, device: torch.device, rank: int, ranks: int) -> None:
         """Serve one of several devices; one with room for all records, and memory of its own, gets them at once."""

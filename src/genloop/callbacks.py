@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from genloop import plugins
 from genloop.batches import Batches
-from genloop.conditions import grid_conditions
+from genloop.conditions import shown_conditions
 from genloop.config import Gan, Vae
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
@@ -97,7 +97,7 @@ class Previews(Callback):
     def __init__(self, run: Gan | Vae, schema: Schema, folder: Path, observer: Observer) -> None:
         self.run, self.folder, self.observer = run, folder, observer
         self.module = plugins.data(run.modality)
-        self.conditions = grid_conditions(run, schema)
+        self.schema, self.conditions = schema, shown_conditions(run, schema)
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
         """Draw what random weights generate."""
@@ -113,7 +113,7 @@ class Previews(Callback):
         if epoch in preview_epochs(int(trainer.max_epochs or 1), self.run.previews):
             path = self.folder / f"epoch_{epoch:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.module.draw(self._records(system)).save(path)
+            self.module.draw(self._records(system), self.schema).save(path)
             self.observer.preview(epoch, path)
 
     @torch.no_grad()

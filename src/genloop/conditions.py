@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from genloop import plugins
 from genloop.categories import draw_counted, one_hot
-from genloop.config import Training
+from genloop.config import Gan, Training
 from genloop.errors import GenloopError
 
 Conditions = Float[Tensor, "batch conditions"]
-GRID = 64  # records in a grid of a run without conditions
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Grouped:
         """Return the groups of the records at ``indices``, one-hot."""
         return one_hot(self.groups[torch.as_tensor(indices)], self.count)
 
+    def ask(self, indices: Any, run: Any, generator: np.random.Generator) -> tuple[Any, Tensor]:
+        """Return the records that a GAN looks at, these, and their groups."""
+        return indices, self.conditions(indices)
+
 
 def condition_size(run: Training, schema: Any) -> int:
     """Return how many numbers a condition has.
@@ -65,18 +69,26 @@ def known_conditions(run: Training, records: plugins.Records, indices: Any) -> C
     return records.conditions(indices) if told else torch.zeros(len(indices), 0)
 
 
-def drawn_conditions(run: Training, schema: Any, count: int, label: str | None) -> Conditions:
-    """Draw conditions from the global generator as often as in training, or all as ``label`` says."""
+def asked_conditions(run: Any, records: plugins.Records, indices: Any, generator: Any) -> tuple[Any, Conditions]:
+    """Return the records that a training step of a GAN looks at and what it is asked for; of a VAE, these as known."""
+    if isinstance(run, Gan) and (run.conditional or isinstance(records, Grouped)):
+        return records.ask(indices, run, generator)
+    return indices, known_conditions(run, records, indices)
+
+
+def drawn_conditions(run: Any, schema: Any, count: int, asked: Any) -> Conditions:
+    """Draw conditions from the global generator as often as in training, or as ``sample:`` asks for."""
     if run.conditional:
-        return plugins.data(run.modality).draw_conditions(schema, count, label)
+        return plugins.data(run.modality).draw_conditions(schema, count, asked)
     if not schema.group_counts:
         return torch.zeros(count, 0)
     return one_hot(draw_counted(schema.group_counts, count), len(schema.group_counts))
 
 
-def grid_conditions(run: Training, schema: Any) -> Conditions:
-    """Return the conditions of the records in a grid."""
+def shown_conditions(run: Any, schema: Any, asked: Any = None) -> Conditions:
+    """Return the conditions of the records in a picture; ``asked`` are the choices of ``sample``, if it is of those."""
+    module = plugins.data(run.modality)
     if run.conditional:
-        return plugins.data(run.modality).even_conditions(schema)
-    groups = len(schema.group_counts)
-    return one_hot(torch.arange(GRID) * groups // GRID, groups) if groups else torch.zeros(GRID, 0)
+        return module.shown_conditions(schema, asked)
+    groups, shown = len(schema.group_counts), module.SHOWN
+    return one_hot(torch.arange(shown) * groups // shown, groups) if groups else torch.zeros(shown, 0)

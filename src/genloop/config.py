@@ -1,114 +1,62 @@
-"""params.yaml as frozen, checked objects, with the defaults and their reasons.
+"""params.yaml as frozen, checked objects, with the defaults and their reasons; what it says of data is in choices.py.
 
 ``configure`` writes these objects resolved, one file per data set or run and stage; the later stages read those files
 and never see a default. So nothing in this file can change the bytes of a later stage but through such a file.
 """
 
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Count = Annotated[int, Field(ge=1)]
+from genloop.choices import Choices, Count, Data, Name, Seed
+
 LearningRate = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Part = Annotated[float, Field(ge=0, lt=1)]  # a share that may be none but not all
 
 
 def _refuse(key: str, reason: str, remedy: str) -> NoReturn:
     raise ValueError(f"{key}: {reason}; set {remedy}")
 
 
-class Choices(BaseModel):
-    """Base of all choices: frozen, strict about types, and without room for unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-SMALLEST, LARGEST = 8, 256  # sides in pixels that the networks serve
-
-
-def _check_size(value: Any) -> int | tuple[int, int] | None:
-    """Check a side, or a height and a width; one check for both, so that a fault is told once and under its own key."""
-    sides = list(value) if isinstance(value, list | tuple) else [value]
-    if value is None:
-        return None
-    if len(sides) not in (1, 2) or any(type(side) is not int for side in sides):
-        raise PydanticCustomError("size", "Input should be a side in pixels, or [height, width]")
-    for side in sides:
-        if side < SMALLEST:
-            raise PydanticCustomError("size", f"Input should be greater than or equal to {SMALLEST}")
-        if side > LARGEST:
-            raise PydanticCustomError("size", f"Input should be less than or equal to {LARGEST}")
-    return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
-
-
-class Prepare(Choices):
-    """How a folder of raw pictures becomes arrays of equal size."""
-
-    modality: Literal["image"]
-    format: Literal["folders", "flat", "csv", "npz", "idx", "parquet"] | None = None  # None: recognized by content
-    size: Annotated[int | tuple[int, int] | None, BeforeValidator(_check_size)] = None  # side or [height, width]
-    channels: Literal[1, 3] | None = None  # None: 1 where every picture is gray, else 3; arrays keep theirs
-    resize: Literal["crop", "pad", "stretch"] = "crop"  # crop distorts nothing and invents nothing
-    holdout: Share = 0.2  # share of each class that is kept for testing, where the data has no split of its own
-    seed: Seed = 0  # of the split
-    on_bad_record: Literal["fail", "set_aside"] = "fail"  # what to do with a picture that cannot be read
-    bad_limit: Share = 0.05  # more than this share of bad records stops even where they are set aside
-
-
-class Protocol(Choices):
-    """What every run on a data set is scored against: one protocol, so that all its runs are comparable."""
-
-    count: Count = 1000  # generated records, and training records, that each score compares with the test split
-    epochs: Count | None = None  # of the classifier whose features are compared; None: as its records_seen asks
-    records_seen: Count = 60_000  # enough for 98 % on handwritten digits in ten seconds
-    seed: Seed = 0
-
-
-class Reference(Protocol):
-    """The protocol with the modality that it is for, as the stage ``reference`` reads it."""
-
-    modality: Literal["image"]
-
-
-class ImageData(Prepare):
-    """An entry of ``data:`` for a folder of pictures."""
-
-    reference: Protocol = Protocol()
-
-
 class Trainer(Choices):
     """What Lightning is told of the machine and of arithmetic."""
 
     precision: Literal["32-true", "bf16-mixed"] = "32-true"  # the same on every kind of processor
-    devices: Count = 1  # processes on a CPU, or GPUs, which share the pictures of each step
+    devices: Count = 1  # processes on a CPU, or GPUs, which share the records of each step
     strategy: Literal["auto", "ddp"] = "auto"  # auto: ddp where there are several
     nodes: Count = 1
     compile: bool = False  # networks by torch.compile: worth its start for long trainings
 
 
+class Limits(Choices):
+    """What a training may take; one that is forecast to take more is refused before it starts."""
+
+    memory: Annotated[float, Field(gt=0)] | None = None  # GiB; None: what is free
+    hours: Annotated[float, Field(gt=0)] | None = None  # None: any
+
+
 class Training(Choices):
-    """The choices that both families share while training."""
+    """The choices that all runs share while training."""
 
     data: Name
-    modality: Literal["image"]
+    modality: Literal["image", "table"]  # what a record is
     networks: str | None = None  # a module of your own; None: the networks of the modality
-    conditional: bool = False  # generate records of a class that is asked for
-    epochs: Count | None = None  # None: as many as records_seen asks, between 10 and 1,000
+    conditional: bool = False  # generate records of what is asked for
+    epochs: Count | None = None  # None: as many as records_seen asks, between 10 and most_epochs
+    most_epochs: Annotated[int, Field(ge=10)] = 1000
     records_seen: Count = 600_000  # where small networks on small pictures stop gaining quickly
     seed: Seed = 0  # of the weights, the order of records and all noise
-    batch: Count = 64
+    batch: Count | None = 64  # None: a sixteenth of the records, 32 to 512
     width: Count = 32  # channels on the finest grid; they double with each level down; half of it learns less a minute
     schedule: Literal["linear", "cosine"] = "linear"  # way of the learning rate down
-    lr_warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the steps in which the learning rate rises
+    lr_warmup: Part = 0.0  # share of the steps in which the learning rate rises
     lr_final: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of lr that is left at the end
     threads: Count = 1  # equal bytes need an equal number of threads; one is also fastest for small pictures
-    previews: Count = 10  # grids drawn from the same latents over the training
+    previews: Count = 10  # pictures drawn from the same latents over the training
     trainer: Trainer = Trainer()
+    limits: Limits = Limits()
 
 
 class Gan(Training):
@@ -132,7 +80,7 @@ class Gan(Training):
     @model_validator(mode="after")
     def _choices_agree(self) -> "Gan":
         if self.conditional and self.groups:
-            _refuse("groups", "a conditional run is told the classes instead", "groups: 0 or conditional: false")
+            _refuse("groups", "a conditional run is told what is asked for", "groups: 0 or conditional: false")
         if self.loss == "wasserstein" and not self.penalty and self.critic_norm != "spectral":
             _refuse("loss", "wasserstein needs a critic of bounded slope", "penalty: 10 and penalty_on: between")
         if self.penalty and self.critic_norm == "batch":
@@ -152,11 +100,10 @@ class Vae(Training):
     family: Literal["vae"]
     latent: Count = 32  # dimensions of z
     lr: LearningRate = 2e-3
-    likelihood: Literal["logistic", "logistic_mixture", "gaussian", "bernoulli"] = "logistic"
     prior: Literal["mixture", "standard"] = "mixture"
     layers: Literal[1, 2] = 1  # of latents
     rate_weight: Weight = 1.0
-    rate_warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the steps in which the weight of the rate rises
+    rate_warmup: Part = 0.0  # share of the steps in which the weight of the rate rises
     free_bits: Weight = 0.0  # of the rate, mean of a batch, that cost nothing
     importance: Count = 1  # latents per record in the bound that is maximized
     average: Decay = 0.0  # of the averaged weights, per step
@@ -169,12 +116,81 @@ class Vae(Training):
         return self
 
 
-class Sample(Choices):
-    """What ``sample`` draws from a trained run."""
+class ImageGan(Gan):
+    """A GAN of pictures."""
 
+    modality: Literal["image"]
+
+
+class ImageVae(Vae):
+    """A VAE of pictures."""
+
+    modality: Literal["image"]
+    likelihood: Literal["logistic", "logistic_mixture", "gaussian", "bernoulli"] = "logistic"
+
+
+class TableGan(Gan):
+    """A GAN of rows."""
+
+    modality: Literal["table"]
+    conditional: bool = True  # critic and generator are told some of each row's columns, so that any can be asked for
+    rare: Part = 0.2  # share of the rows of a step that are looked up for a rare value, which the generator is told
+    batch: Count | None = None
+    width: Count = 256  # units of each layer
+    lr: LearningRate = 1e-3
+    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.02
+    records_seen: Count = 3_300_000  # a hundred times those of Adult; rows are cheaper than pictures
+    previews: Count = 5
+    penalty: Weight = 1.0  # without one the critic tells rows apart at once
+    penalty_every: Count = 4
+    critic_norm: Literal["batch", "spectral", "none"] = "none"
+
+    @model_validator(mode="after")
+    def _rows(self) -> "TableGan":
+        if self.augment:
+            _refuse("augment", "there are no changes that leave any row plausible", "augment: 0")
+        if self.critic_norm == "batch":
+            _refuse("critic_norm", "the critic of rows is not normalized over a batch", "critic_norm: none")
+        if self.rare and not self.conditional:
+            _refuse("rare", "the generator would not be told the rare value", "rare: 0")
+        return self
+
+
+class TableVae(Vae):
+    """A VAE of rows, whose decoder tells the columns in any order and can so be asked for any of them."""
+
+    modality: Literal["table"]
+    conditional: Literal[True] = True
+    batch: Count | None = None
+    width: Count = 256  # units of each layer
+    latent: Count = 16
+    most_epochs: Annotated[int, Field(ge=10)] = 150  # few rows that are seen more often are learned by heart
+    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.02
+    records_seen: Count = 3_300_000  # a hundred times those of Adult; rows are cheaper than pictures
+    previews: Count = 5
+    prior: Literal["mixture", "standard"] = "standard"
+    free_bits: Weight = 6.0  # else the decoder, which sees the columns before, does without a latent
+    dropout: Part = 0.2  # of the decoder's last layer: rows of the training are not learned by heart
+    average: Decay = 0.999
+
+
+class ImageSample(Choices):
+    """What ``sample`` draws from a run on pictures."""
+
+    modality: Literal["image"] = "image"
     count: Count = 1000
     seed: Seed = 0
     label: str | None = None  # the class of all records of a conditional run; None: as often as in training
+
+
+class TableSample(Choices):
+    """What ``sample`` draws from a run on rows."""
+
+    modality: Literal["table"] = "table"
+    count: Count | None = None  # None: as many as there are training rows, at most 100,000
+    seed: Seed = 0
+    # Columns with a value that all rows have; null: missing.
+    where: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
 
 
 class GanEvaluate(Choices):
@@ -193,29 +209,54 @@ class VaeEvaluate(Choices):
     seed: Seed = 0
 
 
-class GanRun(Gan):
-    """An entry of ``runs:`` with ``family: gan``."""
+class TableVaeEvaluate(VaeEvaluate):
+    """The same for rows, whose columns are told one after the other."""
 
-    sample: Sample = Sample()
+    draws: Count = 2
+
+
+class ImageGanRun(ImageGan):
+    """An entry of ``runs:`` with ``modality: image`` and ``family: gan``."""
+
+    sample: ImageSample = ImageSample()
     evaluate: GanEvaluate = GanEvaluate()
 
 
-class VaeRun(Vae):
-    """An entry of ``runs:`` with ``family: vae``."""
+class ImageVaeRun(ImageVae):
+    """An entry of ``runs:`` with ``modality: image`` and ``family: vae``."""
 
-    sample: Sample = Sample()
+    sample: ImageSample = ImageSample()
     evaluate: VaeEvaluate = VaeEvaluate()
 
 
-Train = Annotated[Gan | Vae, Field(discriminator="family")]
-Run = Annotated[GanRun | VaeRun, Field(discriminator="family")]
+class TableGanRun(TableGan):
+    """An entry of ``runs:`` with ``modality: table`` and ``family: gan``."""
+
+    sample: TableSample = TableSample()
+    evaluate: GanEvaluate = GanEvaluate()
+
+
+class TableVaeRun(TableVae):
+    """An entry of ``runs:`` with ``modality: table`` and ``family: vae``."""
+
+    sample: TableSample = TableSample()
+    evaluate: TableVaeEvaluate = TableVaeEvaluate()
+
+
+_Images = Annotated[ImageGan | ImageVae, Field(discriminator="family")]
+_Tables = Annotated[TableGan | TableVae, Field(discriminator="family")]
+_ImageRuns = Annotated[ImageGanRun | ImageVaeRun, Field(discriminator="family")]
+_TableRuns = Annotated[TableGanRun | TableVaeRun, Field(discriminator="family")]
+Train = Annotated[_Images | _Tables, Field(discriminator="modality")]
+Run = Annotated[_ImageRuns | _TableRuns, Field(discriminator="modality")]
+Sample = Annotated[ImageSample | TableSample, Field(discriminator="modality")]
 Evaluate = Annotated[GanEvaluate | VaeEvaluate, Field(discriminator="family")]
 
 
 class Params(Choices):
     """The whole of params.yaml."""
 
-    data: dict[Name, ImageData]
+    data: dict[Name, Data]
     runs: dict[Name, Run]
 
     @model_validator(mode="after")
@@ -229,11 +270,13 @@ class Params(Choices):
                 raise ValueError(
                     f"runs.{name}.modality: {run.modality}, but data.{run.data}.modality is {data.modality}"
                 )
-            if run.sample.label is not None and not run.conditional:
+            if not run.conditional and isinstance(run.sample, ImageSample) and run.sample.label is not None:
                 raise ValueError(f"runs.{name}.sample.label: the run does not know classes; set conditional: true")
-            if run.batch % (run.trainer.devices * run.trainer.nodes):
+            if not run.conditional and isinstance(run.sample, TableSample) and run.sample.where:
+                raise ValueError(f"runs.{name}.sample.where: nothing can be asked of the run; set conditional: true")
+            if run.batch and run.batch % (run.trainer.devices * run.trainer.nodes):
                 raise ValueError(f"runs.{name}.batch: {run.batch} cannot be shared evenly by the trainer's devices")
-            if run.sample.count < data.reference.count:
+            if run.sample.count and data.reference.count and run.sample.count < data.reference.count:
                 raise ValueError(
                     f"runs.{name}.sample.count: {run.sample.count} is fewer than the {data.reference.count} "
                     f"that data.{run.data}.reference.count compares; raise the one or lower the other"

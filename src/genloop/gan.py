@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from genloop.averaging import averaged
 from genloop.batches import Batch
 from genloop.config import Gan
 from genloop.losses import ADVERSARIAL, between, difference_penalty, gradient_penalty, lipschitz_penalty
-from genloop.plugins import Networks, Schema
+from genloop.plugins import Augmenting, Networks, Schema
 from genloop.priors import build_prior
 from genloop.schedule import learning_rate
 from genloop.system import Curves, System
@@ -39,7 +39,7 @@ class GanSystem(System):
         self.averaged = averaged(self.trained["generator"], run.average)
         self.prior = build_prior(run)
         self.loss = ADVERSARIAL[run.loss]
-        self.augment = networks.Augment() if run.augment else None
+        self.augment = cast(Augmenting, networks).Augment() if run.augment else None
         self.register_buffer("share", torch.tensor(0.0 if run.augment == "adaptive" else float(run.augment)))
 
     @property

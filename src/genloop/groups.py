@@ -40,18 +40,18 @@ def grouped(run: Gan | Vae, records: Records, schema: Schema) -> tuple[Records, 
     count = number_of_groups(run, len(records))
     if not count:
         return records, schema
-    groups = find_groups(run, records, count)
+    groups = find_groups(run, records, schema, count)
     counts = tuple(torch.bincount(groups, minlength=count).tolist())
     known: Any = schema
     return Grouped(records, groups.to(torch.int16), count), dataclasses.replace(known, group_counts=counts)
 
 
-def find_groups(run: Gan | Vae, records: Records, count: int) -> Tensor:
+def find_groups(run: Any, records: Records, schema: Schema, count: int) -> Tensor:
     """Return the group of each record by k-means (Lloyd 1982) over up to 20,000 records: [records]."""
     outline = plugins.data(run.modality).outline
 
     def coarse(indices: np.ndarray) -> np.ndarray:
-        return outline(records.gather(indices)).cpu().numpy()
+        return outline(records.gather(indices), schema).cpu().numpy()
 
     def blocks(indices: np.ndarray) -> list[np.ndarray]:
         return np.array_split(indices, -(-len(indices) // BLOCK))

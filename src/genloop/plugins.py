@@ -1,9 +1,11 @@
 """The narrow waist: what a kind of data (modality) and a kind of model (family) provide; the only dispatch by name.
 
-A modality is a folder ``genloop/<modality>/`` with the modules ``raw.prepare``, ``data``, ``networks.convolutional``
-and ``scores`` that fulfill the Protocols below. A family is a module ``genloop/<family>.py`` with a LightningModule.
+A modality is a folder ``genloop/<modality>/`` with the modules ``raw.prepare``, ``data``, ``scores.compare`` and one of
+networks that fulfill the Protocols below, and ``encoding`` with what they share. A family is a module
+``genloop/<family>.py`` with a LightningModule.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -13,6 +15,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
+DEFAULT_NETWORKS = {"image": "convolutional", "table": "dense"}
 SAMPLED = {"gan": "Generator", "vae": "Decoder"}  # the network that turns a latent into records
 
 
@@ -28,6 +31,11 @@ class Schema(Protocol):
     @property
     def conditions(self) -> int:
         """Numbers in a condition, which says what a record is asked to be; 0 where nothing can be asked."""
+        ...
+
+    @property
+    def heaviest(self) -> str:
+        """What in the data takes most memory while training and how to have less of it, in words."""
         ...
 
     @property
@@ -75,7 +83,11 @@ class Records(Protocol):
         ...
 
     def conditions(self, indices: Any) -> Tensor:
-        """Return the conditions of the records at ``indices``: [batch, conditions]."""
+        """Return the conditions of the records at ``indices``, all that is known of them: [batch, conditions]."""
+        ...
+
+    def ask(self, indices: Any, run: Any, generator: Any) -> tuple[Any, Tensor]:
+        """Return the records that a GAN looks at instead of those at ``indices``, and what it is asked for."""
         ...
 
 
@@ -92,6 +104,9 @@ class RawModule(Protocol):
 class DataModule(Protocol):
     """``genloop.<modality>.data``: prepared records in, generated records out."""
 
+    BLOCK: int  # records drawn at a time: the first n records are the same whatever the count
+    SHOWN: int  # records in a picture of a run without conditions
+
     def read_schema(self, folder: Path) -> Schema:
         """Read ``schema.json``."""
         ...
@@ -100,33 +115,41 @@ class DataModule(Protocol):
         """Open the records of ``train`` or ``test`` without reading them all."""
         ...
 
-    def draw_conditions(self, schema: Schema, count: int, label: str | None) -> Tensor:
-        """Draw conditions as often as in training, or all as ``label`` says: [count, conditions]."""
+    def draw_conditions(self, schema: Schema, count: int, asked: Any) -> Tensor:
+        """Draw conditions as often as in training, or as the choices of ``sample`` ask for: [count, conditions]."""
         ...
 
-    def even_conditions(self, schema: Schema) -> Tensor:
-        """Return conditions that show all there are, for a picture."""
+    def shown_conditions(self, schema: Schema, asked: Any) -> Tensor:
+        """Return conditions for a picture: all there are, or where these cannot be shown, what is ``asked``, if any."""
         ...
 
-    def outline(self, records: Tensor) -> Tensor:
+    def outline(self, records: Tensor, schema: Schema) -> Tensor:
         """Return few numbers of each record, by which alike records are near each other: [batch, numbers]."""
         ...
 
-    def write_samples(self, folder: Path, records: Tensor, conditions: Tensor, schema: Schema) -> None:
-        """Write generated records as ``samples.*``."""
+    def sample_count(self, schema: Schema, asked: Any) -> int:
+        """Return how many records ``sample`` draws."""
         ...
 
-    def draw(self, records: Tensor) -> Image:
+    def write_samples(self, folder: Path, blocks: Iterable[tuple[Tensor, Tensor]], schema: Schema) -> None:
+        """Write blocks of generated records and their conditions as ``samples.*``, with pictures of them if any.
+
+        Randomness comes from the global generator, which is seeded before each block.
+        """
+        ...
+
+    def draw(self, records: Tensor, schema: Schema) -> Image:
         """Return one picture that shows the records to people."""
         ...
 
 
 @runtime_checkable
 class Networks(Protocol):
-    """``genloop.<modality>.networks.convolutional``, or a module of your own: networks built from choices and schema.
+    """``genloop.<modality>.networks.<DEFAULT>``, or a module of your own: networks built from choices and schema.
 
-    A run of the family ``gan`` needs Generator and Critic, and Augment where it augments; one of the family ``vae``
-    needs Encoder and Decoder. Their ``width`` is ``run.width``, their latent has ``run.latent`` dimensions.
+    A run of the family ``gan`` needs Generator and Critic, and where it augments those of :class:`Augmenting`; one of
+    the family ``vae`` needs Encoder and Decoder. Their ``width`` is ``run.width``, their latent has ``run.latent``
+    dimensions.
     """
 
     def Generator(self, run: Any, schema: Any) -> nn.Module:
@@ -135,10 +158,6 @@ class Networks(Protocol):
 
     def Critic(self, run: Any, schema: Any) -> nn.Module:
         """Records [batch, ...], condition -> one logit per record [batch], high for real."""
-        ...
-
-    def Augment(self) -> nn.Module:
-        """Records, share in [0, 1] -> records of which that share is changed in ways that leave them plausible."""
         ...
 
     def Encoder(self, run: Any, schema: Any) -> nn.Module:
@@ -151,8 +170,17 @@ class Networks(Protocol):
 
 
 @runtime_checkable
+class Augmenting(Protocol):
+    """Networks of a run that augments, besides those of :class:`Networks`."""
+
+    def Augment(self) -> nn.Module:
+        """Records, share in [0, 1] -> records of which that share is changed in ways that leave them plausible."""
+        ...
+
+
+@runtime_checkable
 class ScoresModule(Protocol):
-    """``genloop.<modality>.scores``: how generated records compare with held-out ones."""
+    """``genloop.<modality>.scores.compare``: how generated records compare with held-out ones."""
 
     def build_reference(self, prepared: Path, choices: Any, out: Path) -> None:
         """Write what every run on a data set is scored against, with the scores of real and of trivial records."""
@@ -179,12 +207,12 @@ def networks(run: Any) -> Networks:
         from genloop.own import import_pinned
 
         return cast(Networks, import_pinned(run.networks))
-    return cast(Networks, import_module(f"genloop.{run.modality}.networks.convolutional"))
+    return cast(Networks, import_module(f"genloop.{run.modality}.networks.{DEFAULT_NETWORKS[run.modality]}"))
 
 
 def scores(modality: str) -> ScoresModule:
     """Return the module that scores records of this modality."""
-    return cast(ScoresModule, import_module(f"genloop.{modality}.scores"))
+    return cast(ScoresModule, import_module(f"genloop.{modality}.scores.compare"))
 
 
 def system(family: str) -> Any:

@@ -146,6 +146,7 @@ class FittedMixture(nn.Module):
     def sample(self, conditions: Tensor) -> Tensor:
         """Draw a latent for each condition on the CPU: [batch, conditions] -> [batch, latent]."""
         means, factors, slopes = (buffer.cpu() for buffer in (self.means, self.factors, self.slopes))
+        conditions = conditions[:, : slopes.shape[2]]  # none, where none were fitted: the decoder then sees to them
         away = conditions.cpu().double()[:, None] - self.condition_means.cpu()  # [batch, components, conditions]
         chosen = torch.multinomial(self._responsibilities(away), 1).squeeze(1)
         moved = (slopes[chosen] @ away[torch.arange(len(away)), chosen, :, None]).squeeze(2)

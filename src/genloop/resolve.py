@@ -7,17 +7,27 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from genloop.choices import (
+    ColumnChoice,
+    ImageData,
+    ImagePrepare,
+    ImageProtocol,
+    TableData,
+    TablePrepare,
+    TableProtocol,
+)
 from genloop.config import (
     GanEvaluate,
-    GanRun,
-    ImageData,
+    ImageGanRun,
+    ImageSample,
+    ImageVaeRun,
+    Limits,
     Params,
-    Prepare,
-    Protocol,
-    Sample,
+    TableGanRun,
+    TableSample,
+    TableVaeRun,
     Trainer,
     VaeEvaluate,
-    VaeRun,
 )
 from genloop.errors import GenloopError
 from genloop.outputs import replace_folder, write_json
@@ -60,7 +70,7 @@ def read_params(path: Path, raw: Path) -> Params:
 
 def _explain(fault: Any) -> str:
     """Return one fault that pydantic found in the words of params.yaml."""
-    place = [str(part) for part in fault["loc"] if part not in ("gan", "vae", "[key]")]
+    place = _place(fault["loc"])
     key = ".".join(place)
     if fault["type"] == "extra_forbidden":
         similar = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
@@ -74,18 +84,30 @@ def _explain(fault: Any) -> str:
     )
 
 
+def _place(found: tuple[Any, ...]) -> list[str]:
+    """Return where a fault is, as the keys of params.yaml; pydantic names the kinds of entries it tried as well."""
+    place = [str(part) for part in found if part != "[key]"]
+    for tags in (("image", "table"), ("gan", "vae")):
+        if len(place) > 2 and place[2] in tags:
+            del place[2]
+    return place
+
+
 def _known_keys(place: list[str]) -> list[str]:
     """Return the keys that may stand where an unknown one was found."""
+    runs = ImageGanRun, ImageVaeRun, TableGanRun, TableVaeRun
     owners: dict[tuple[str, ...], tuple[type[BaseModel], ...]] = {
         (): (Params,),
-        ("data",): (ImageData,),
-        ("data", "reference"): (Protocol,),
-        ("runs",): (GanRun, VaeRun),
+        ("data",): (ImageData, TableData),
+        ("data", "columns"): (ColumnChoice,),
+        ("data", "reference"): (ImageProtocol, TableProtocol),
+        ("runs",): runs,
         ("runs", "trainer"): (Trainer,),
-        ("runs", "sample"): (Sample,),
+        ("runs", "limits"): (Limits,),
+        ("runs", "sample"): (ImageSample, TableSample),
         ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
     }
-    owner = (place[0], *place[2:-1]) if len(place) > 1 else ()
+    owner = (place[0], *place[2:-1][:1]) if len(place) > 1 else ()
     return [name for model in owners.get(owner, ()) for name in model.model_fields]
 
 
@@ -100,21 +122,39 @@ def write_resolved(params: Params, out: Path, project: Path = Path()) -> None:
     """
     with replace_folder(out) as folder:
         for name, data in params.data.items():
-            write_json(folder / name / "prepare.json", _only(data, Prepare))
+            kind = TablePrepare if data.modality == "table" else ImagePrepare
+            write_json(folder / name / "prepare.json", data.model_dump(include=set(kind.model_fields)))
             write_json(folder / name / "reference.json", data.reference.model_dump() | {"modality": data.modality})
         for name, run in params.runs.items():
             write_json(folder / name / "train.json", _training(name, run, project))
             write_json(folder / name / "sample.json", run.sample.model_dump())
             write_json(folder / name / "evaluate.json", run.evaluate.model_dump())
-        write_json(folder / "runs.json", {name: run.data for name, run in params.runs.items()})
+        write_json(
+            folder / "runs.json", {n: {"data": run.data, "modality": run.modality} for n, run in params.runs.items()}
+        )
 
 
-def _training(name: str, run: GanRun | VaeRun, project: Path) -> dict[str, Any]:
+def _training(name: str, run: Any, project: Path) -> dict[str, Any]:
     choices = run.model_dump(exclude={"sample", "evaluate"})
     if run.networks is not None:
         choices["networks"] = pin(run.networks, f"params.yaml: runs.{name}.networks", project)
     return choices
 
 
-def _only(choices: Any, kind: Any) -> dict[str, Any]:
-    return {name: getattr(choices, name) for name in kind.model_fields}
+def override(choices: Any, keys: list[str]) -> Any:
+    """Return choices with some keys changed, each written as in params.yaml: ``count=50``, ``where={sex: Female}``.
+
+    Raises:
+        GenloopError: a key is unknown or its value is not one of its kind.
+    """
+    changed = choices.model_dump()
+    for pair in keys:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise GenloopError(f"--set {pair}: write KEY=VALUE")
+        changed[key] = yaml.load(value, _StrictLoader)  # noqa: S506 (a SafeLoader)
+    try:
+        return type(choices).model_validate(changed)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise GenloopError(f"--set {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None

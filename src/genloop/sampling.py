@@ -1,6 +1,6 @@
 """From trained weights to generated records, without Lightning or MLflow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from genloop import plugins
-from genloop.conditions import GRID, drawn_conditions, grid_conditions
-from genloop.config import Gan, Sample, Train, Vae
+from genloop.conditions import drawn_conditions, shown_conditions
+from genloop.config import Gan, ImageSample, TableSample, Train, Vae
 from genloop.identity import hash_tensors, read_tensors
 from genloop.numerics import make_reproducible
 from genloop.outputs import read_choices, replace_folder, write_json
@@ -19,7 +19,6 @@ from genloop.randomness import keyed_seed
 T = TypeVar("T", bound=nn.Module)
 Tensors = dict[str, Tensor]
 Sampler = Callable[[Tensor], Tensor]  # conditions to a latent for each, drawn from the global generator
-BLOCK = 256  # records drawn at a time: the first n records are the same whatever the count
 
 
 def load_run(weights: Path) -> Gan | Vae:
@@ -63,39 +62,51 @@ def decode(network: nn.Module, sampler: Sampler, conditions: Tensor) -> Tensor:
 
 
 def draw(
-    network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, seed: int, label: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return ``count`` records and their conditions from latents that are keyed by ``seed``."""
-    records, conditions = [], []
-    for block in range(-(-count // BLOCK)):
-        torch.manual_seed(keyed_seed(seed, "sample", block))
-        conditions.append(drawn_conditions(run, schema, BLOCK, label))
-        records.append(decode(network, sampler, conditions[-1]))
-    return torch.cat(records)[:count], torch.cat(conditions)[:count]
+    network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, asked: ImageSample | TableSample
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield ``count`` records and their conditions in blocks, each keyed by its number and the seed of ``asked``."""
+    size = plugins.data(run.modality).BLOCK
+    for block in range(-(-count // size)):
+        torch.manual_seed(keyed_seed(asked.seed, "sample", block))
+        conditions = drawn_conditions(run, schema, size, asked)
+        records = decode(network, sampler, conditions)
+        left = count - block * size
+        yield records[:left], conditions[:left]
 
 
-def sample(weights: Path, choices: Sample, out: Path) -> None:
+class Source:
+    """Trained weights that records are drawn from."""
+
+    def __init__(self, weights: Path) -> None:
+        """Load what a run's records come from."""
+        self.run = load_run(weights)
+        make_reproducible(self.run.threads)
+        self.module = plugins.data(self.run.modality)
+        self.schema: Any = self.module.read_schema(weights)
+        self.tensors = read_tensors(weights / "weights.safetensors")
+        name, self.network = plugins.sampled_network(self.run, self.schema)
+        load_network(self.tensors, self.network, name)
+        self.sampler = load_sampler(self.tensors, self.run)
+
+    def draw(self, count: int, asked: ImageSample | TableSample) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield blocks of records with what was asked of them."""
+        for records, conditions in draw(self.network, self.sampler, self.run, self.schema, count, asked):
+            yield records, conditions if self.run.conditional else conditions[:, :0]
+
+    def show(self, asked: ImageSample | TableSample) -> Tensor:
+        """Return the records of a picture."""
+        if not self.run.conditional:
+            return next(draw(self.network, self.sampler, self.run, self.schema, self.module.SHOWN, asked))[0]
+        torch.manual_seed(keyed_seed(asked.seed, "grid"))
+        return decode(self.network, self.sampler, shown_conditions(self.run, self.schema, asked))
+
+
+def sample(weights: Path, choices: ImageSample | TableSample, out: Path) -> None:
     """Write generated records, a picture of them and a manifest to ``out``."""
-    run = load_run(weights)
-    make_reproducible(run.threads)
-    module = plugins.data(run.modality)
-    schema = module.read_schema(weights)
-    tensors = read_tensors(weights / "weights.safetensors")
-    name, network = plugins.sampled_network(run, schema)
-    load_network(tensors, network, name)
-    sampler = load_sampler(tensors, run)
-    records, conditions = draw(network, sampler, run, schema, choices.count, choices.seed, choices.label)
-    torch.manual_seed(keyed_seed(choices.seed, "grid"))
-    shown = decode(network, sampler, grid_conditions(run, schema)) if run.conditional else records[:GRID]
+    source = Source(weights)
+    count = source.module.sample_count(source.schema, choices)
     with replace_folder(out) as folder:
-        module.write_samples(folder, records, conditions if run.conditional else conditions[:, :0], schema)
-        module.draw(shown).save(folder / "grid.png")
-        write_json(
-            folder / "manifest.json",
-            {
-                "count": choices.count,
-                "label": choices.label,
-                "seed": choices.seed,
-                "weights": hash_tensors(tensors),
-            },
-        )
+        source.module.write_samples(folder, source.draw(count, choices), source.schema)
+        source.module.draw(source.show(choices), source.schema).save(folder / "grid.png")
+        asked = choices.model_dump(exclude={"modality"}) | {"count": count, "weights": hash_tensors(source.tensors)}
+        write_json(folder / "manifest.json", asked)

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 
 
-def resolve_epochs(epochs: int | None, records_seen: int, records: int, least: int = 10) -> int:
-    """Return ``epochs``, or as many as show about ``records_seen`` records, between ``least`` and 1,000."""
-    return epochs or min(max(round(records_seen / records), least), 1000)
+def resolve_epochs(epochs: int | None, records_seen: int, records: int, least: int = 10, most: int = 1000) -> int:
+    """Return ``epochs``, or as many as show about ``records_seen`` records, between ``least`` and ``most``."""
+    return epochs or min(max(round(records_seen / records), least), most)
 
 
 def learning_rate(steps: int, warmup: float, final: float, shape: str) -> Callable[[int], float]:

@@ -7,27 +7,39 @@ from pathlib import Path
 from genloop.errors import GenloopError
 from genloop.workspace import main_root
 
-COLUMNS = ("frechet", "kid", "precision", "recall", "density", "coverage")
+COLUMNS = {  # the scores that are shown
+    "image": ("frechet", "kid", "precision", "recall", "density", "coverage", "elbo"),
+    "table": ("shapes", "pairs", "detection", "usefulness", "nearer_to_training", "coverage", "elbo"),
+}
+BASELINES = {"image": ("real", "marginals"), "table": ("real", "bootstrap", "marginals")}
 
 
 def summarize(data: Path) -> str:
-    """Return the table of the runs in params.yaml as Markdown, with the line that starts the MLflow UI."""
+    """Return a table of the runs of each modality as Markdown, with the line that starts the MLflow UI."""
     runs = known_runs(data)
-    lines = ["| run | " + " | ".join(COLUMNS) + " | elbo (nats) | pictures |", "|---" * (len(COLUMNS) + 3) + "|"]
-    baselines: dict[str, str] = {}
-    for name, data_name in runs.items():
+    tables = []
+    for modality in COLUMNS:
+        names = {name: run["data"] for name, run in runs.items() if run["modality"] == modality}
+        if names:
+            tables.append("\n".join(_table(data, names, COLUMNS[modality], BASELINES[modality])))
+    return "\n\n".join([*tables, f"Compare them: {ui_command()}\n"])
+
+
+def _table(data: Path, names: dict[str, str], columns: tuple[str, ...], baselines: tuple[str, ...]) -> list[str]:
+    """Return the lines of one table: the runs, then what else was scored on their data sets."""
+    lines = [f"| run | {' | '.join(columns)} | picture |", "|---" * (len(columns) + 2) + "|"]
+    beside: dict[str, str] = {}
+    for name, data_name in names.items():
         scores = json.loads((data / "metrics" / f"{name}.json").read_text())
-        elbo = f"{scores['elbo']:.1f}" if "elbo" in scores else ""
-        lines.append(_row(name, [scores[column] for column in COLUMNS], elbo, f"data/samples/{name}/grid.png"))
-        for kind in ("real", "marginals"):
-            values = [scores[f"{column}_{kind}"] for column in COLUMNS]
-            baselines[f"{data_name} {kind}"] = _row(f"({data_name}, {kind})", values, "", "")
-    lines += baselines.values()
-    return "\n".join([*lines, "", f"Compare them: {ui_command()}", ""])
+        lines.append(_row(name, [scores.get(column) for column in columns], f"data/samples/{name}/grid.png"))
+        for kind in baselines:
+            values = [scores.get(f"{column}_{kind}") for column in columns]
+            beside[f"{data_name} {kind}"] = _row(f"({data_name}, {kind})", values, "")
+    return [*lines, *beside.values()]
 
 
-def known_runs(data: Path) -> dict[str, str]:
-    """Return the data set of each run, as ``configure`` resolved them.
+def known_runs(data: Path) -> dict[str, dict[str, str]]:
+    """Return data set and modality of each run, as ``configure`` resolved them.
 
     Raises:
         GenloopError: nothing has been configured yet.
@@ -51,8 +63,9 @@ def list_runs(data: Path, names: list[str]) -> list[str]:
     return names or known
 
 
-def _row(name: str, values: list[float], elbo: str, picture: str) -> str:
-    return f"| {name} | " + " | ".join(f"{value:.4g}" for value in values) + f" | {elbo} | {picture} |"
+def _row(name: str, values: list[float | None], picture: str) -> str:
+    shown = ("" if value is None else f"{value:.4g}" for value in values)
+    return f"| {name} | {' | '.join(shown)} | {picture} |"
 
 
 def ui_command() -> str:

@@ -23,8 +23,8 @@ from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
 from genloop.errors import GenloopError
+from genloop.forecast import check_forecast
 from genloop.groups import grouped
-from genloop.memory import check_memory
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
 from genloop.plugins import Records, Schema
@@ -84,10 +84,11 @@ def _fit(
     name: str, run: Gan | Vae, records: Records, schema: Schema, state: Path, observer: Observer
 ) -> tuple[Any, Curves]:
     _quiet_lightning()
-    epochs = resolve_epochs(run.epochs, run.records_seen, len(records))
+    epochs = resolve_epochs(run.epochs, run.records_seen, len(records), most=run.most_epochs)
     batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
     system = build(run, schema, steps=epochs * batches.steps)
-    check_memory(name, system, batches.gather([0] * batches.batch))
+    if process_rank() == 0:
+        check_forecast(name, system, schema, batches.gather([0] * batches.batch), epochs * batches.steps)
     curves = Curves(batches, observer)
     callbacks = [
         Devices(batches),

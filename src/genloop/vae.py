@@ -13,7 +13,7 @@ from genloop.batches import Batch
 from genloop.config import Vae
 from genloop.elbo import rate_and_distortion
 from genloop.losses import negative_bound, with_free_bits
-from genloop.plugins import Likelihood, Networks, Schema
+from genloop.plugins import Networks, Schema
 from genloop.priors import build_prior
 from genloop.schedule import learning_rate, rising
 from genloop.system import Curves, System
@@ -44,11 +44,11 @@ class VaeSystem(System):
         networks: Any = self.averaged.module if self.averaged else self.trained
         return dict(networks.items())
 
-    def forward(self, batch: Batch) -> Likelihood:
-        """Return the distribution that the decoder gives to one latent of each record."""
+    def forward(self, batch: Batch) -> Tensor:
+        """Return how probable the decoder makes each record, given one latent of it, in nats."""
         x = self.trained["decoder"].observed(batch.x)
         z, _ = self.trained["prior"].infer(self.trained["encoder"](x, batch.condition))
-        return self.trained["decoder"](z, batch.condition)
+        return self.trained["decoder"](z, batch.condition).log_prob(x)
 
     def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
         """Return one optimizer over all networks, with its schedule by step."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genloop.image.data import to_bytes, to_unit
+from genloop.image.encoding.pixels import to_bytes, to_unit
 from genloop.image.networks.discretized import COMPONENTS, DiscretizedLogistic, DiscretizedNormal, LogisticMixture
 from genloop.image.networks.likelihood import LIKELIHOODS, Bernoulli, PointMass, outputs_of
 

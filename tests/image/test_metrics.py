@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genloop.image import metrics
+from genloop.image.scores import metrics
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 CASES = {

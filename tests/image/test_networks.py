@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from genloop.config import Gan, Vae
+from genloop.config import ImageGan, ImageVae
 from genloop.errors import GenloopError
 from genloop.image.data import PictureSchema
 from genloop.image.networks import convolutional, dense
@@ -32,8 +32,8 @@ def test_shapes(networks: ModuleType, size: tuple[int, int], channels: int) -> N
     schema = PictureSchema(channels, *size, CLASSES, (1, 1, 1))
     conditional = channels == 3
     gan, vae = (
-        Gan(family="gan", conditional=conditional, **COMMON),
-        Vae(family="vae", conditional=conditional, **COMMON),
+        ImageGan(family="gan", conditional=conditional, **COMMON),
+        ImageVae(family="vae", conditional=conditional, **COMMON),
     )
     z, x, condition = inputs(schema, conditional)
     fake = networks.Generator(gan, schema)(z, condition).rsample()
@@ -50,7 +50,7 @@ def test_shapes(networks: ModuleType, size: tuple[int, int], channels: int) -> N
 @pytest.mark.parametrize("networks", [convolutional, dense])
 def test_every_likelihood_has_the_outputs_that_it_needs(networks: ModuleType, likelihood: Any) -> None:
     schema = PictureSchema(3, 8, 12)
-    decoder = networks.Decoder(Vae(family="vae", likelihood=likelihood, **COMMON), schema)
+    decoder = networks.Decoder(ImageVae(family="vae", likelihood=likelihood, **COMMON), schema)
     z, x, condition = inputs(schema, conditional=False)
     found = decoder(z, condition)
     assert isinstance(found, LIKELIHOODS[likelihood])
@@ -78,7 +78,7 @@ def test_modulation_is_normalization_with_a_scale_and_a_shift_of_each_record() -
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
 def test_every_weight_gets_a_gradient(norm: Any) -> None:
     schema = PictureSchema(1, 16, 16, CLASSES, (1, 1, 1))
-    run = Gan(family="gan", conditional=True, critic_norm=norm, **COMMON)
+    run = ImageGan(family="gan", conditional=True, critic_norm=norm, **COMMON)
     z, x, condition = inputs(schema, conditional=True)
     generator, critic = convolutional.Generator(run, schema), convolutional.Critic(run, schema)
     generator(z, condition).rsample().square().sum().backward()
@@ -90,7 +90,7 @@ def test_every_weight_gets_a_gradient(norm: Any) -> None:
 def test_spectral_normalization_bounds_each_layer() -> None:
     torch.manual_seed(0)
     schema = PictureSchema(1, 16, 16)
-    critic = convolutional.Critic(Gan(family="gan", critic_norm="spectral", **COMMON), schema)
+    critic = convolutional.Critic(ImageGan(family="gan", critic_norm="spectral", **COMMON), schema)
     _, x, condition = inputs(schema, conditional=False)
     for _ in range(50):  # of the power iteration
         critic(x, condition)
@@ -102,7 +102,7 @@ def test_spectral_normalization_bounds_each_layer() -> None:
 
 def test_a_condition_changes_the_verdict_and_the_picture() -> None:
     schema = PictureSchema(1, 8, 8, CLASSES, (1, 1, 1))
-    run = Gan(family="gan", conditional=True, critic_norm="none", **COMMON)
+    run = ImageGan(family="gan", conditional=True, critic_norm="none", **COMMON)
     torch.manual_seed(0)
     generator, critic = convolutional.Generator(run, schema).eval(), convolutional.Critic(run, schema)
     x, z = torch.rand(1, 1, 8, 8), torch.randn(1, 5)
@@ -113,7 +113,7 @@ def test_a_condition_changes_the_verdict_and_the_picture() -> None:
 
 def test_a_conditional_run_without_classes_is_refused() -> None:
     with pytest.raises(GenloopError, match=r"conditional: the data set 'x' has no classes; set conditional: false"):
-        convolutional.Generator(Gan(family="gan", conditional=True, **COMMON), PictureSchema(1, 8, 8))
+        convolutional.Generator(ImageGan(family="gan", conditional=True, **COMMON), PictureSchema(1, 8, 8))
 
 
 def test_augmentation_changes_the_share_that_it_is_told_and_carries_gradients() -> None:

@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genloop.config import Prepare
+from genloop.choices import ImagePrepare
 from genloop.image.data import (
     PictureRecords,
     PictureSchema,
@@ -33,7 +33,7 @@ from genloop.image.raw.decode import fit_picture, in_order
 from genloop.image.raw.prepare import prepare
 from tests.conftest import tiny_pictures
 
-CHOICES = Prepare(modality="image")
+CHOICES = ImagePrepare(modality="image")
 IMAGES, LABELS = tiny_pictures()
 GENERATOR = np.random.default_rng(0)
 
@@ -64,7 +64,7 @@ def encoded(value: int) -> bytes:
 
 
 def run(raw: Path, **choices: Any) -> Path:
-    prepare(raw, Prepare(modality="image", **choices), raw.parent / "out")
+    prepare(raw, ImagePrepare(modality="image", **choices), raw.parent / "out")
     return raw.parent / "out"
 
 
@@ -401,7 +401,7 @@ def test_work_is_done_in_order_and_only_a_little_ahead() -> None:
 
 def test_generated_pictures_can_serve_as_raw_data(raw: Path) -> None:
     records = PictureRecords(IMAGES[:, None])
-    write_samples(raw, records.gather(slice(None)), torch.zeros(80, 0), PictureSchema(1, 8, 8))
+    write_samples(raw, [(records.gather(slice(None)), torch.zeros(80, 0))], PictureSchema(1, 8, 8))
     assert (read_samples(raw) == records.pictures).all()
     assert len(open_records(run(raw), "train")) == 64
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genloop.config import Prepare, Reference
+from genloop.choices import ImagePrepare, ImageReference
 from genloop.errors import GenloopError
 from genloop.image.raw.prepare import prepare
-from genloop.image.scores import build_reference, draw_marginals
+from genloop.image.scores.compare import build_reference, draw_marginals
 from tests.conftest import tiny_pictures
 
-CHOICES = Reference(modality="image", count=30, epochs=6)
+CHOICES = ImageReference(modality="image", count=30, epochs=6)
 
 
 def reference(folder: Path, count: int = 80, labelled: bool = True) -> dict:
@@ -20,7 +20,7 @@ def reference(folder: Path, count: int = 80, labelled: bool = True) -> dict:
     (folder / "raw").mkdir(parents=True)
     arrays = {"images": images} | ({"labels": labels} if labelled else {})
     np.savez(folder / "raw" / "x.npz", **arrays)  # type: ignore[arg-type]
-    prepare(folder / "raw", Prepare(modality="image"), folder / "prepared")
+    prepare(folder / "raw", ImagePrepare(modality="image"), folder / "prepared")
     build_reference(folder / "prepared", CHOICES, folder / "reference")
     return dict(json.loads((folder / "reference" / "reference.json").read_text()))
 

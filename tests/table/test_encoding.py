@@ -64,7 +64,7 @@ def test_any_place_of_an_interval_is_a_value_that_the_column_can_take() -> None:
 
 def test_keys_are_counted_and_constants_repeated() -> None:
     columns = (Column("id", "key"), Column("site", "constant", values=("Anvers",)), Column("x", "integer"))
-    frame = pd.DataFrame({"id": ["A1", "B2"], "site": ["Anvers"] * 2, "x": pd.array([4, 5], "Int64")})
+    frame = pd.DataFrame({"id": list("abcdefgh"), "site": ["Anvers"] * 8, "x": pd.array([4, 5] * 4, "Int64")})
     encoding = Encoding.fit(frame, columns)
     assert [span.column for span in encoding.spans] == ["x"]
     drawn = encoding.decode(np.array([[1], [0], [1]]), np.full((3, 1), 0.5), first=10)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genloop.table.learners import detection, usefulness
+from genloop.table.scores.learners import detection, usefulness
 
 
 def people(count: int, seed: int, related: bool = True) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genloop.table.metrics import Pairs, column_shape, column_shapes, total_variation
+from genloop.table.scores.metrics import Pairs, column_shape, column_shapes, total_variation
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="figures of other implementations are not at hand")

@@ -1,6 +1,7 @@
 """Rows as numbers, and a distribution over them that any order of the spans factorizes."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -31,6 +32,20 @@ class Table(nn.Module):
         agree = ((rows[None] - x[:, None]) * told[:, None] == 0).all(2)
         weights = agree * self.joint
         return torch.log((weights @ rows) / weights.sum(1, keepdim=True))
+
+    def begin(self, z: Tensor, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return z, x, known
+
+    def tell(self, state: tuple[Tensor, Tensor, Tensor], span: int) -> Tensor:
+        return self.predict(*state).split(SIZES, 1)[span]
+
+    def learn(self, state: tuple[Tensor, Tensor, Tensor], span: int, x: Tensor, known: Tensor) -> Any:
+        z, told, spans = state
+        added = torch.zeros_like(told)
+        added.split(SIZES, 1)[span].copy_(x * known)
+        seen = spans.clone()
+        seen[:, span : span + 1] += known
+        return z, told + added, seen
 
 
 @pytest.fixture

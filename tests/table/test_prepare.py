@@ -2,17 +2,17 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from genloop.choices import TablePrepare
 from genloop.errors import GenloopError
 from genloop.table.data import open_records, read_schema
 from genloop.table.raw.prepare import prepare
 
-CHOICES = SimpleNamespace(seed=0, holdout=0.25)
+CHOICES = TablePrepare(modality="table", holdout=0.25)
 
 
 def write_table(folder: Path, rows: int = 40, name: str = "people.csv") -> pd.DataFrame:

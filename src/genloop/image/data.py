@@ -1,24 +1,27 @@
 """Prepared pictures: opened without reading them all, gathered in batches, written and drawn."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from genloop.categories import draw_counted, one_hot
+from genloop.config import ImageSample
 from genloop.errors import GenloopError
+from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
 from genloop.plugins import Schema
 
-Pictures = Float[Tensor, "batch channels height width"]
 Conditions = Float[Tensor, "batch conditions"]
-Bytes = UInt8[np.ndarray, "batch channels height width"]
+BLOCK = 256  # pictures drawn at a time
+SHOWN = 64  # pictures in a grid of a run without conditions
 GRID = 8  # pictures per row of a drawn grid, and rows of one without classes
 ROWS = 16  # of a grid with a row per class, at most
 OUTLINE = 14  # pixels a side by which pictures are told apart
@@ -40,6 +43,11 @@ class PictureSchema:
     def conditions(self) -> int:
         """Numbers in a condition: one per class."""
         return len(self.classes)
+
+    @property
+    def heaviest(self) -> str:
+        """What in the data takes most memory, in words."""
+        return f"pictures have {self.height}x{self.width} pixels: lower size"
 
     @property
     def dimensions(self) -> int:
@@ -79,13 +87,17 @@ class PictureRecords:
     def gather(self, indices: Any) -> Pictures:
         """Return the pictures at ``indices`` in [-1, 1]."""
         if isinstance(self.pictures, Tensor):
-            return _to_unit(self.pictures[torch.as_tensor(indices).to(self.pictures.device)])
+            return to_unit(self.pictures[torch.as_tensor(indices).to(self.pictures.device)])
         return to_unit(self.pictures[indices])
 
     def conditions(self, indices: Any) -> Conditions:
         """Return the classes of the pictures at ``indices``, one-hot."""
         assert self.labels is not None
         return one_hot(torch.from_numpy(self.labels[indices]), self.classes)
+
+    def ask(self, indices: Any, run: Any, generator: np.random.Generator) -> tuple[Any, Conditions]:
+        """Return the pictures that a GAN looks at, these, and what it is asked for: their classes."""
+        return indices, self.conditions(indices)
 
 
 def open_records(folder: Path, split: str) -> PictureRecords:
@@ -100,13 +112,14 @@ def open_labels(folder: Path, split: str) -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
-def draw_conditions(schema: Schema, count: int, label: str | None) -> Conditions:
-    """Draw conditions from the global generator as often as in training, or all of the class ``label``.
+def draw_conditions(schema: Schema, count: int, asked: ImageSample) -> Conditions:
+    """Draw conditions from the global generator as often as in training, or all of the class that is asked for.
 
     Raises:
         GenloopError: there is no such class.
     """
     assert isinstance(schema, PictureSchema)
+    label = asked.label
     if label is None:
         chosen = draw_counted(schema.class_counts, count)
     elif label in schema.classes:
@@ -116,42 +129,38 @@ def draw_conditions(schema: Schema, count: int, label: str | None) -> Conditions
     return one_hot(chosen, schema.conditions)
 
 
-def even_conditions(schema: Schema) -> Conditions:
+def shown_conditions(schema: Schema, asked: object) -> Conditions:
     """Return the conditions of a drawn grid: a row for each of the first classes."""
     assert isinstance(schema, PictureSchema)
     return one_hot(torch.arange(min(len(schema.classes), ROWS)).repeat_interleave(GRID), schema.conditions)
 
 
-def outline(records: Pictures) -> Float[Tensor, "batch numbers"]:
+def outline(records: Pictures, schema: Schema) -> Float[Tensor, "batch numbers"]:
     """Return pictures shrunk to 14 pixels a side, or as they are where they are smaller."""
     height, width = (min(OUTLINE, side) for side in records.shape[2:])
     return functional.adaptive_avg_pool2d(records, (height, width)).flatten(1)
 
 
-def to_unit(pictures: Bytes) -> Pictures:
-    """Bytes to [-1, 1]."""
-    return _to_unit(torch.from_numpy(np.ascontiguousarray(pictures)))
+def sample_count(schema: Schema, asked: ImageSample) -> int:
+    """Return how many pictures ``sample`` draws."""
+    return asked.count
 
 
-def _to_unit(pictures: Tensor) -> Pictures:
-    return pictures.float().div_(127.5).sub_(1)
-
-
-def to_bytes(pictures: Pictures) -> Bytes:
-    """[-1, 1] to bytes, rounded to the nearest: the inverse of :func:`to_unit`."""
-    return pictures.detach().add(1).mul(127.5).round().clamp(0, 255).byte().cpu().numpy()
-
-
-def write_samples(folder: Path, records: Pictures, conditions: Conditions, schema: Schema) -> None:
+def write_samples(folder: Path, blocks: Iterable[tuple[Pictures, Conditions]], schema: Schema) -> None:
     """Write ``samples.npz``: ``images`` as bytes, [records, height, width] or [..., channels], and known ``labels``.
 
     The form is one that ``prepare`` reads, so generated pictures can serve as raw data.
     """
     assert isinstance(schema, PictureSchema)
-    images = to_bytes(records).transpose(0, 2, 3, 1)
+    pictures, labels = [], []
+    for records, conditions in blocks:
+        pictures.append(to_bytes(records).transpose(0, 2, 3, 1))
+        if conditions.shape[1]:
+            labels.append(np.array(schema.classes)[conditions.argmax(1).numpy()])
+    images = np.concatenate(pictures)
     arrays: dict[str, Any] = {"images": images[..., 0] if images.shape[-1] == 1 else images}
-    if conditions.shape[1]:
-        arrays["labels"] = np.array(schema.classes)[conditions.argmax(1).numpy()]
+    if labels:
+        arrays["labels"] = np.concatenate(labels)
     np.savez_compressed(folder / "samples.npz", **arrays)
 
 
@@ -162,7 +171,7 @@ def read_samples(folder: Path) -> Bytes:
     return (images[..., None] if images.ndim == 3 else images).transpose(0, 3, 1, 2)
 
 
-def draw(records: Pictures) -> Image.Image:
+def draw(records: Pictures, schema: Schema) -> Image.Image:
     """Return up to 128 pictures as one grid with white lines between them, enlarged by a whole factor.
 
     Pictures with neither one nor three channels are shown by the mean of their channels.

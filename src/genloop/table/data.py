@@ -1,16 +1,30 @@
-"""Prepared rows: opened without reading them all, gathered in batches, written and drawn."""
+"""Prepared rows: opened without reading them all, gathered in batches, asked for, written and drawn."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
+from genloop.config import TableSample
+from genloop.plugins import Schema
+from genloop.table.encoding.asked import ask_for
+from genloop.table.encoding.charts import draw_associations, draw_marginals
 from genloop.table.encoding.rows import Encoding
+from genloop.table.encoding.write import Writer
 from genloop.table.networks.layout import Layout, Numbers
+
+Conditions = Float[Tensor, "batch conditions"]
+BLOCK = 4096  # rows drawn at a time
+SHOWN = 2048  # rows behind a picture
+MOST = 100_000  # rows that are drawn where nobody says how many
+POOL = 16  # rows among which one with a rare value is looked for
 
 
 @dataclass(frozen=True)
@@ -18,12 +32,19 @@ class TableSchema:
     """What the networks must know of a table."""
 
     encoding: Encoding
+    counts: tuple[tuple[int, ...], ...]  # training rows with each code of each span
+    associations: tuple[tuple[float, ...], ...] = ()  # of each two spans in training rows
     group_counts: tuple[int, ...] = ()  # training rows of each group that was found
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Codes of each span."""
         return tuple(span.size for span in self.encoding.spans)
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+        return sum(self.counts[0])
 
     @property
     def width(self) -> int:
@@ -37,14 +58,21 @@ class TableSchema:
 
     @property
     def conditions(self) -> int:
-        """Numbers in a condition: a row, and which of its spans are asked for."""
-        return self.width + len(self.sizes)
+        """Numbers in a condition: a row, which of its spans are asked for, and the places in their intervals."""
+        return self.width + 2 * self.dimensions
+
+    @property
+    def heaviest(self) -> str:
+        """What in the data takes most memory, in words."""
+        span = max(self.encoding.spans, key=lambda span: span.size)
+        return f"column '{span.column}' has {span.size:,} codes: set columns.{span.column}: omit, or join rare values"
 
 
 def read_schema(folder: Path) -> TableSchema:
     """Read ``schema.json`` of a prepared table or of trained weights."""
     known = json.loads((folder / "schema.json").read_text())
-    return TableSchema(Encoding.of(known), tuple(known.get("group_counts", ())))
+    counts, associations = (tuple(map(tuple, known[key])) for key in ("counts", "associations"))
+    return TableSchema(Encoding.of(known), counts, associations, tuple(known.get("group_counts", ())))
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,7 @@ class TableRecords:
 
     codes: np.ndarray | Tensor  # mapped from the disk, or on a device
     layout: Layout
+    counts: np.ndarray  # training rows with each code, of all spans one after the other
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -65,20 +94,113 @@ class TableRecords:
 
     def on(self, device: torch.device) -> "TableRecords":
         """Return the same rows held by a device."""
-        return TableRecords(torch.from_numpy(np.array(self.codes)).to(device), self.layout.to(device))
+        return TableRecords(torch.from_numpy(np.array(self.codes)).to(device), self.layout.to(device), self.counts)
 
     def gather(self, indices: Any) -> Numbers:
         """Return the rows at ``indices`` as numbers."""
-        if isinstance(self.codes, Tensor):
-            return self.layout.numbers(self.codes[torch.as_tensor(indices).to(self.codes.device)].long())
-        return self.layout.numbers(torch.from_numpy(self.codes[indices].astype(np.int64)))
+        return self.layout.numbers(self._codes(indices))
 
-    def conditions(self, indices: Any) -> Tensor:
-        """Return conditions that ask for nothing."""
-        return torch.zeros(len(indices), self.layout.width + self.layout.spans)
+    def conditions(self, indices: Any) -> Conditions:
+        """Return conditions that hold nothing: what is known of a row is in the row."""
+        return torch.zeros(len(indices), 0)
+
+    def ask(self, indices: Any, run: Any, generator: np.random.Generator) -> tuple[Any, Conditions]:
+        """Return rows for a step of a GAN, some of them with a rare value, and the parts that it is told of each.
+
+        A rare value is told, so that rows with it are seen more often than they occur and still as they are (Xu et al.
+        2019, "Modeling tabular data using conditional GAN", section 4.3). Of the others a random number is told.
+        """
+        indices = np.array(indices)
+        rare = np.flatnonzero(generator.random(len(indices)) < run.rare)
+        spans = generator.integers(self.layout.spans, size=len(rare))
+        indices[rare] = self._rare(spans, generator)
+        place = generator.random((len(indices), self.layout.spans)).argsort(1).argsort(1)
+        known = place < generator.integers(self.layout.spans, size=(len(indices), 1))
+        known[rare, spans] = True
+        told = torch.from_numpy(known).float()
+        numbers = self.gather(indices)
+        told = told.to(numbers.device)
+        return indices, torch.cat([numbers * self.layout.spread(told), told, torch.full_like(told, 0.5)], 1)
+
+    def _rare(self, spans: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Return for each span a row, as likely as the logarithm of the frequency of its code there, out of a pool."""
+        pool = generator.integers(len(self), size=(len(spans), POOL))
+        codes = self._codes(pool.ravel()).cpu().numpy().reshape(*pool.shape, self.layout.spans)
+        chosen = codes[np.arange(len(spans)), :, spans]
+        counts = self.counts[chosen + self.layout.starts.cpu().numpy()[spans, None]]
+        weights = np.log(np.log1p(counts) / counts) + generator.gumbel(size=pool.shape)
+        return pool[np.arange(len(spans)), weights.argmax(1)]
+
+    def _codes(self, indices: Any) -> Tensor:
+        if isinstance(self.codes, Tensor):
+            return self.codes[torch.as_tensor(indices).to(self.codes.device)].long()
+        return torch.from_numpy(self.codes[indices].astype(np.int64))
 
 
 def open_records(folder: Path, split: str) -> TableRecords:
     """Open the ``train`` or ``test`` rows of a prepared table."""
     codes = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
-    return TableRecords(codes, Layout(read_schema(folder).sizes))
+    schema = read_schema(folder)
+    return TableRecords(codes, Layout(schema.sizes), np.concatenate(schema.counts))
+
+
+def draw_conditions(schema: Schema, count: int, asked: TableSample | None) -> Conditions:
+    """Return conditions for so many rows that all hold what is asked for, if anything is.
+
+    Raises:
+        GenloopError: no row can hold it.
+    """
+    assert isinstance(schema, TableSchema)
+    if asked is None or not asked.where:
+        return torch.zeros(count, schema.conditions)
+    codes, places, known = (torch.from_numpy(part)[None] for part in ask_for(schema.encoding, asked.where))
+    return told(Layout(schema.sizes), codes, places, known).repeat(count, 1)
+
+
+def told(layout: Layout, codes: Tensor, places: Tensor, known: Tensor) -> Conditions:
+    """Return conditions that tell the known spans of rows of codes: [rows, conditions]."""
+    known = known.float()
+    return torch.cat([layout.numbers(codes.long()) * layout.spread(known), known, places.float()], 1)
+
+
+def shown_conditions(schema: Schema, asked: TableSample | None) -> Conditions:
+    """Return the conditions of the rows behind a picture."""
+    return draw_conditions(schema, SHOWN, asked)
+
+
+def outline(records: Numbers, schema: Schema) -> Float[Tensor, "batch numbers"]:
+    """Return the share of a span's codes that lie before that of each row, for rows that are to be grouped."""
+    assert isinstance(schema, TableSchema)
+    return Layout(schema.sizes).codes(records) / torch.tensor(schema.sizes)
+
+
+def sample_count(schema: Schema, asked: TableSample) -> int:
+    """Return how many rows ``sample`` draws."""
+    assert isinstance(schema, TableSchema)
+    return asked.count or min(schema.rows, MOST)
+
+
+def write_samples(folder: Path, blocks: Iterable[tuple[Numbers, Conditions]], schema: Schema) -> None:
+    """Write ``samples.parquet`` and ``samples.csv`` block by block, and a picture of how columns are tied."""
+    assert isinstance(schema, TableSchema)
+    layout, first = Layout(schema.sizes), None
+    with Writer(folder, schema.encoding) as writer:
+        for records, conditions in blocks:
+            codes = layout.codes(records).numpy()
+            places = torch.rand(codes.shape)
+            if conditions.shape[1]:
+                width, spans = layout.width, layout.spans
+                known = conditions[:, width : width + spans] > 0
+                places = torch.where(known, conditions[:, width + spans :], places)
+            writer.write(codes, places.double().numpy())
+            first = codes if first is None else first
+    assert first is not None
+    draw_associations(first, schema.encoding.spans, np.array(schema.associations)).save(folder / "associations.png")
+
+
+def draw(records: Numbers, schema: Schema) -> Image.Image:
+    """Return one picture of every column's values, beside those of the training rows."""
+    assert isinstance(schema, TableSchema)
+    layout = Layout(schema.sizes)
+    codes = layout.codes(records).numpy()
+    return draw_marginals(codes, schema.encoding, schema.counts)

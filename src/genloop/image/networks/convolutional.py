@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genloop.conditions import Conditions, condition_size
-from genloop.config import Gan, Vae
-from genloop.image.data import Pictures, PictureSchema
+from genloop.config import ImageGan, ImageVae
+from genloop.image.data import PictureSchema
+from genloop.image.encoding.pixels import Pictures
 from genloop.image.networks.augment import Augment
 from genloop.image.networks.blocks import Grow, Shrink, bounded
 from genloop.image.networks.likelihood import LIKELIHOODS, Modeled, PointMass, outputs_of
@@ -19,7 +20,7 @@ __all__ = ["Augment", "Critic", "Decoder", "Encoder", "Generator"]
 class Generator(nn.Module):
     """Latent to picture: the distribution is a point mass, since the latent holds all the randomness."""
 
-    def __init__(self, run: Gan, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageGan, schema: PictureSchema) -> None:
         super().__init__()
         inputs = run.latent + condition_size(run, schema)
         self.body = Grow(inputs, run.width, (schema.height, schema.width), schema.channels, modulated=True)
@@ -36,7 +37,7 @@ class Critic(nn.Module):
     discriminator", equation 4).
     """
 
-    def __init__(self, run: Gan, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageGan, schema: PictureSchema) -> None:
         super().__init__()
         self.body = Shrink(schema.channels, run.width, (schema.height, schema.width), run.critic_norm)
         self.output = bounded(nn.Linear(self.body.features, 1), run.critic_norm)
@@ -57,7 +58,7 @@ class Critic(nn.Module):
 class Encoder(nn.Module):
     """Picture to the approximate posterior of its latent."""
 
-    def __init__(self, run: Vae, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageVae, schema: PictureSchema) -> None:
         super().__init__()
         self.body = Shrink(schema.channels, run.width, (schema.height, schema.width), "batch")
         self.output = nn.Linear(self.body.features + condition_size(run, schema), 2 * run.latent)
@@ -70,7 +71,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latent to a distribution over pictures."""
 
-    def __init__(self, run: Vae, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageVae, schema: PictureSchema) -> None:
         super().__init__()
         self.likelihood, self.channels = LIKELIHOODS[run.likelihood], schema.channels
         inputs, outputs = run.latent + condition_size(run, schema), outputs_of(self.likelihood, schema.channels)

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genloop.conditions import Conditions, condition_size
-from genloop.config import Gan, Vae
-from genloop.image.data import Pictures, PictureSchema
+from genloop.config import ImageGan, ImageVae
+from genloop.image.data import PictureSchema
+from genloop.image.encoding.pixels import Pictures
 from genloop.image.networks.augment import Augment
 from genloop.image.networks.likelihood import LIKELIHOODS, Modeled, PointMass, outputs_of
 from genloop.posterior import DiagonalNormal
@@ -26,7 +27,7 @@ def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
 class Generator(nn.Module):
     """Latent to picture."""
 
-    def __init__(self, run: Gan, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageGan, schema: PictureSchema) -> None:
         super().__init__()
         self.shape = (schema.channels, schema.height, schema.width)
         self.body = perceptron(run.latent + condition_size(run, schema), run.width, schema.dimensions)
@@ -39,7 +40,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Picture to one number: high for real, low for fake."""
 
-    def __init__(self, run: Gan, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageGan, schema: PictureSchema) -> None:
         super().__init__()
         self.body = perceptron(schema.dimensions + condition_size(run, schema), run.width, 1)
 
@@ -51,7 +52,7 @@ class Critic(nn.Module):
 class Encoder(nn.Module):
     """Picture to the approximate posterior of its latent."""
 
-    def __init__(self, run: Vae, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageVae, schema: PictureSchema) -> None:
         super().__init__()
         self.body = perceptron(schema.dimensions + condition_size(run, schema), run.width, 2 * run.latent)
 
@@ -63,7 +64,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latent to a distribution over pictures."""
 
-    def __init__(self, run: Vae, schema: PictureSchema) -> None:
+    def __init__(self, run: ImageVae, schema: PictureSchema) -> None:
         super().__init__()
         self.likelihood, self.channels = LIKELIHOODS[run.likelihood], schema.channels
         self.shape = (outputs_of(self.likelihood, schema.channels), schema.height, schema.width)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genloop.config import Prepare
+from genloop.choices import ImagePrepare
 from genloop.errors import GenloopError
 from genloop.image.raw.recognize import find_source
 from genloop.image.raw.report import build_report
@@ -28,7 +28,7 @@ from genloop.outputs import check_disk, replace_folder, write_json
 NAMED = 5  # bad records that a message names
 
 
-def prepare(raw: Path, choices: Prepare, out: Path) -> None:
+def prepare(raw: Path, choices: ImagePrepare, out: Path) -> None:
     """Write the pictures of ``raw`` as bytes [records, channels, height, width], with labels, schema and report.
 
     Raises:
@@ -95,7 +95,7 @@ def build_schema(source: Source, train: list[int], shape: Shape) -> dict[str, An
     return schema | {"classes": source.classes, "class_counts": counts}
 
 
-def check_bad(bad: Sequence[Bad], total: int, choices: Prepare, place: object) -> None:
+def check_bad(bad: Sequence[Bad], total: int, choices: ImagePrepare, place: object) -> None:
     """Refuse bad records where they are not to be set aside, or are too many.
 
     Raises:

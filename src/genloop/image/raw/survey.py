@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from genloop.config import Prepare
+from genloop.choices import ImagePrepare
 from genloop.errors import GenloopError
 from genloop.image.raw.decode import BadPicture, in_order, is_gray, measure
 from genloop.image.raw.source import Encoded, Source
@@ -27,7 +27,9 @@ def survey(source: Source, indices: np.ndarray) -> np.ndarray:
     return np.array(list(each(source, indices, "look at pictures", _measured)))
 
 
-def choose_shape(source: Source, indices: np.ndarray, measured: np.ndarray, choices: Prepare, place: object) -> Shape:
+def choose_shape(
+    source: Source, indices: np.ndarray, measured: np.ndarray, choices: ImagePrepare, place: object
+) -> Shape:
     """Return the shape of the prepared pictures: what is stated, the rest by what was ``measured`` of the ``indices``.
 
     Raises:
@@ -40,7 +42,7 @@ def choose_shape(source: Source, indices: np.ndarray, measured: np.ndarray, choi
     return choose_channels(source, indices[known], measured[known, 0], choices, place), height, width
 
 
-def choose_size(sides: np.ndarray, choices: Prepare) -> tuple[int, int]:
+def choose_size(sides: np.ndarray, choices: ImagePrepare) -> tuple[int, int]:
     """Return height and width: stated, else the one shape of all pictures, else the median of the shorter sides.
 
     ``sides`` are heights and widths, [records, 2]; one shape that is too large or small is scaled.
@@ -55,7 +57,9 @@ def choose_size(sides: np.ndarray, choices: Prepare) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def choose_channels(source: Source, indices: np.ndarray, channels: np.ndarray, choices: Prepare, place: object) -> int:
+def choose_channels(
+    source: Source, indices: np.ndarray, channels: np.ndarray, choices: ImagePrepare, place: object
+) -> int:
     """Return the channels: those stated, those of arrays, 1 where every picture is gray, else 3."""
     most = int(channels.max())
     if not set(channels.tolist()) <= {1, 3}:

@@ -28,6 +28,13 @@ class Column:
     padded: bool = False  # a float is written with all its decimals, though they be zeros
     format: str | None = None  # of a date and time, as in ``strptime``
     missing: str | None = None  # the most frequent spelling of a missing value; None: none is missing
+    ordered: bool = False  # a category's values stand in an order that means something
+    stored: str | None = None  # pandas' type of a column that came with one; None: it was text
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the values in prepared rows."""
+        return pd.CategoricalDtype(list(self.values), ordered=True) if self.ordered else TYPES[self.kind]
 
     def state(self) -> dict[str, Any]:
         """Return what ``schema.json`` says of the column."""
@@ -53,7 +60,7 @@ def parse(column: Column, texts: pd.Series) -> pd.Series:
         return texts.map(dict(zip(column.values, (False, True), strict=True))).astype("boolean")
     if column.kind == "datetime":
         return pd.to_datetime(texts, format=column.format).astype("datetime64[us]")
-    return texts.astype("string")
+    return texts.astype("string").astype(column.dtype)
 
 
 def write(column: Column, values: pd.Series) -> pd.Series:

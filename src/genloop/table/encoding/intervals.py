@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 SINGLE = 128  # with no more values than this, each is an interval of its own
+REPEATED = 4  # rows of each of these values, on the average, at least
 SHARE = 0.01  # of the rows that a value has to be an interval of its own where there are more; and that others hold
+FEWEST = 16  # rows that this share stands for, at least: of few rows, fine intervals could only be learned by heart
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Intervals:
     def fit(values: Float[np.ndarray, " rows"], step: float) -> "Intervals":
         """Cut the range of training values."""
         found, counts = np.unique(values, return_counts=True)
-        if len(found) <= SINGLE:
+        if len(found) <= SINGLE and len(values) >= REPEATED * len(found):
             return Intervals(found, found, step)
-        target = SHARE * len(values)
+        target = max(SHARE * len(values), FEWEST)
         single = counts >= target
         # A single value closes the interval before it; others close one when it holds enough rows.
         stretch = np.cumsum(single) * 2 - single  # counts up at each single value and after it

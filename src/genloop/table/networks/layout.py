@@ -1,6 +1,7 @@
 """Which numbers of an encoded row belong to which span, for arithmetic over all spans at once."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from jaxtyping import Float, Int
@@ -12,11 +13,18 @@ PerSpan = Float[Tensor, "batch spans"]
 LARGEST = 40.0  # logit
 
 
+def _in_full(numbers: Tensor) -> AbstractContextManager[object]:
+    """Compute in full precision; where there are no numbers, as when memory is forecast, there is none to choose."""
+    kind = numbers.device.type
+    return nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False)
+
+
 class Layout(nn.Module):
     """The spans of a row one after the other: one number for each code, 1 for the code that it has and 0 for others."""
 
     starts: Tensor
     members: Tensor
+    span_of: Tensor
 
     def __init__(self, sizes: Sequence[int]) -> None:
         """Take the number of codes of each span."""
@@ -24,6 +32,7 @@ class Layout(nn.Module):
         self.sizes, self.spans, self.width = tuple(sizes), len(sizes), sum(sizes)
         counts = torch.tensor(self.sizes)
         span_of = torch.arange(self.spans).repeat_interleave(counts)
+        self.register_buffer("span_of", span_of, persistent=False)  # [width]
         self.register_buffer("starts", counts.cumsum(0) - counts, persistent=False)
         self.register_buffer("members", F.one_hot(span_of, self.spans).float(), persistent=False)  # [width, spans]
 
@@ -35,14 +44,21 @@ class Layout(nn.Module):
         """Return the code of each span: that of its largest number."""
         return torch.stack([part.argmax(1) for part in numbers.split(self.sizes, 1)], 1)
 
+    def largest(self, numbers: Numbers) -> Numbers:
+        """Return 1 for the largest number of each span and 0 for the others."""
+        spans = self.span_of.expand_as(numbers)
+        nothing = numbers.new_full((len(numbers), self.spans), -torch.inf)
+        maxima = nothing.scatter_reduce(1, spans, numbers.detach(), "amax")
+        return (numbers.detach() >= maxima.gather(1, spans)).to(numbers)
+
     def spread(self, values: PerSpan) -> Numbers:
         """Return a value per span for each of the span's numbers."""
-        with torch.autocast(values.device.type, enabled=False):
+        with _in_full(values):
             return values @ self.members.T
 
     def sums(self, numbers: Numbers) -> PerSpan:
         """Return the sum over each span's numbers: a product with ones and zeros, ten times as fast as index_add."""
-        with torch.autocast(numbers.device.type, enabled=False):
+        with _in_full(numbers):
             return numbers @ self.members
 
     def log_probabilities(self, logits: Numbers) -> Numbers:
@@ -63,5 +79,9 @@ class Layout(nn.Module):
 
 def draw_code(logits: Float[Tensor, "batch codes"]) -> Float[Tensor, "batch codes"]:
     """Draw a code of one span for each row, as numbers, by the largest of logits with Gumbel noise."""
-    noise = -torch.log(torch.empty_like(logits).exponential_())
-    return F.one_hot((logits + noise).argmax(1), logits.shape[1]).to(logits)
+    return F.one_hot((logits + gumbel(logits)).argmax(1), logits.shape[1]).to(logits)
+
+
+def gumbel(like: Tensor) -> Tensor:
+    """Draw Gumbel noise: with it, the largest of logits is a draw from their softmax."""
+    return -torch.log(torch.empty_like(like).exponential_())

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from genloop.errors import GenloopError
-from genloop.table.encoding.columns import TYPES, Column, parse
+from genloop.table.encoding.columns import Column, parse
 
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "."))
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})")  # exact in double precision; codes as 00123 are none
@@ -35,8 +35,10 @@ def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series
         texts, missing = blank_missing(values)
         column = _spelled(name, texts, missing, place)
         return column, parse(column, texts)
+    if getattr(values.dtype, "tz", None) is not None:
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
     column = _typed(name, values, place)
-    return column, values.astype(TYPES[column.kind])
+    return column, values.astype(column.dtype)
 
 
 def _typed(name: str, values: pd.Series, place: object) -> Column:
@@ -44,13 +46,16 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     missing = "" if values.isna().any() else None
     present = values.dropna()
     if present.empty:
-        raise _empty(name, place)
+        raise empty(name, place)
     if missing is None and present.nunique() == 1:
         return Column(name, "constant", values=(str(present.iloc[0]),))
     if pd.api.types.is_bool_dtype(values):
         return Column(name, "boolean", values=("False", "True"), missing=missing)
     if pd.api.types.is_datetime64_any_dtype(values):
         return Column(name, "datetime", format="%Y-%m-%d %H:%M:%S", missing=missing)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        known = tuple(map(str, values.dtype.categories))
+        return Column(name, "category", values=known, missing=missing, ordered=bool(values.dtype.ordered))
     if pd.api.types.is_integer_dtype(values):
         counted = missing is None and present.is_unique and present.max() - present.min() == len(present) - 1
         return Column(name, "key" if counted else "integer", missing=missing)
@@ -72,7 +77,8 @@ def blank_missing(texts: pd.Series) -> tuple[pd.Series, str | None]:
     return texts.astype("string").mask(missing), spelling
 
 
-def _empty(name: str, place: object) -> GenloopError:
+def empty(name: str, place: object) -> GenloopError:
+    """Return the error of a column without values."""
     return GenloopError(f"{place}: column '{name}' holds no value; remove it, or set columns.{name}: omit")
 
 
@@ -80,7 +86,7 @@ def _spelled(name: str, texts: pd.Series, missing: str | None, place: object) ->
     """Return what a column of text holds."""
     values = texts.dropna().unique().tolist()
     if not values:
-        raise _empty(name, place)
+        raise empty(name, place)
     if len(values) == 1 and missing is None:
         return Column(name, "constant", values=(values[0],))
     for read in (_boolean, _number, _datetime):
@@ -106,9 +112,7 @@ def _number(name: str, texts: pd.Series, values: list[str], place: object) -> Co
         return Column(name, "key" if consecutive else "integer")
     infinite = [value for value in values if INFINITE.fullmatch(value)]
     if infinite and all(FLOAT.fullmatch(value) or INFINITE.fullmatch(value) for value in values):
-        raise GenloopError(
-            f"{place}: {_where(texts, infinite[0], name)} is infinite; remove the row, or leave it empty"
-        )
+        raise GenloopError(f"{place}: {where(texts, infinite[0], name)} is infinite; remove the row, or leave it empty")
     if not all(FLOAT.fullmatch(value) for value in values):
         return None
     if any("e" in value.lower() for value in values):
@@ -141,7 +145,7 @@ def _check_mixed(name: str, texts: pd.Series, values: list[str], place: object) 
     strange = [value for value in values if not FLOAT.fullmatch(value)]
     share = 1 - texts.isin(strange).sum() / texts.notna().sum()
     if share >= MOSTLY:
-        told = _where(texts, strange[0], name)
+        told = where(texts, strange[0], name)
         remedy = f"mend it, leave it empty where it means a missing value, or set columns.{name}: category"
         raise GenloopError(f"{place}: {told} is no number, as {share:.0%} of the column are; {remedy}")
 
@@ -158,7 +162,8 @@ def _words(name: str, texts: pd.Series, values: list[str], missing: str | None, 
     )
 
 
-def _where(texts: pd.Series, value: str, name: str) -> str:
+def where(texts: pd.Series, value: str, name: str) -> str:
+    """Return the place of a value in words."""
     row = int((texts == value).fillna(False).to_numpy().argmax()) + 1
     return f"row {row}, column '{name}': {_shortened(value)}"
 

@@ -1,23 +1,27 @@
 """From what people have to typed rows and codes: reads a table, tells its columns, splits it and writes it."""
 
+import difflib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from genloop.choices import TablePrepare
 from genloop.errors import GenloopError
 from genloop.outputs import check_disk, replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.table.encoding.association import association
 from genloop.table.encoding.columns import Column
 from genloop.table.encoding.rows import Encoding
-from genloop.table.raw.infer import tell
+from genloop.table.encoding.rules import check_rules, read_rules
 from genloop.table.raw.read import Form, find_tables, read_table
+from genloop.table.raw.stated import tell_or_take
 
 FEWEST = 10  # rows
 
 
-def prepare(raw: Path, choices: Any, out: Path) -> None:
+def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
     """Write ``train.parquet`` and ``test.parquet`` with typed values, ``.npy`` with codes, schema and report.
 
     Raises:
@@ -26,19 +30,49 @@ def prepare(raw: Path, choices: Any, out: Path) -> None:
     paths = find_tables(raw)
     tables = {split: read_table(path) for split, path in paths.items()}
     raw_rows, tests = _joined(raw, {split: frame for split, (frame, _) in tables.items()}, choices)
-    told = [tell(str(name), raw_rows[name], raw) for name in raw_rows]
+    told = _told(raw_rows, choices, raw)
     columns = tuple(column for column, _ in told)
     frame = pd.DataFrame({column.name: values for column, values in told})
+    rules = read_rules(choices.rules, columns)
+    check_rules(rules, frame, {column.name: column for column in columns}, raw)
     train, test = (frame[mask].reset_index(drop=True) for mask in (~tests, tests))
-    encoding = Encoding.fit(train, columns)
+    encoding = Encoding.fit(train, columns, rules)
+    if not encoding.spans:
+        raise GenloopError(f"{raw}: holds only keys and constants; there is nothing to learn")
     out.parent.mkdir(parents=True, exist_ok=True)
     check_disk(out.parent, 2 * int(frame.memory_usage(deep=True).sum()))
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
             np.save(folder / f"{split}.npy", encoding.encode(rows)[0])
-        write_json(folder / "schema.json", {"modality": "table", "rows": len(train), **encoding.state()})
+        write_json(folder / "schema.json", _schema(encoding, train))
         write_json(folder / "report.json", _report(paths, tables, columns, train, test))
+
+
+def _told(rows: pd.DataFrame, choices: TablePrepare, place: object) -> list[tuple[Column, pd.Series]]:
+    """Return what each column holds, and its typed values, without those that are to be left out."""
+    unknown = sorted(choices.columns.keys() - set(map(str, rows)))
+    if unknown:
+        similar = difflib.get_close_matches(unknown[0], list(map(str, rows)), n=1)
+        told = f"did you mean '{similar[0]}'?" if similar else f"there are {', '.join(map(str, rows))}"
+        raise GenloopError(f"columns.{unknown[0]}: {place} has no such column; {told}")
+    stated = {str(name): choices.columns.get(str(name)) for name in rows}
+    kept = {name: choice for name, choice in stated.items() if choice is None or choice.kind != "omit"}
+    return [tell_or_take(name, rows[name], place, choice) for name, choice in kept.items()]
+
+
+def _schema(encoding: Encoding, train: pd.DataFrame) -> dict[str, Any]:
+    """Return what later stages must know: columns, spans, and how often each code occurs in the training rows."""
+    codes, _ = encoding.encode(train)
+    counts = [np.bincount(codes[:, i], minlength=span.size).tolist() for i, span in enumerate(encoding.spans)]
+    associations = np.round(association(codes, encoding.spans), 6).tolist()
+    return {
+        "modality": "table",
+        "rows": len(train),
+        "counts": counts,
+        "associations": associations,
+        **encoding.state(),
+    }
 
 
 def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[pd.DataFrame, np.ndarray]:

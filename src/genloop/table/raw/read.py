@@ -60,13 +60,21 @@ def read_table(path: Path) -> tuple[pd.DataFrame, Form | None]:
         except (pa.ArrowInvalid, OSError) as error:
             raise GenloopError(f"{path}: is no Parquet file that can be read: {_first_line(error)}") from None
         _check_names(path, [str(name) for name in frame.columns])
-        return frame, None
+        return frame.apply(_plain), None
     form = _recognize(path)
     frame = _read_text(path, form)
     repeated = (frame == list(form.header)).all(axis=1).to_numpy().nonzero()[0]
     if len(repeated):
         raise GenloopError(f"{path}: row {repeated[0] + 1} repeats the header; remove it")
     return frame, form
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """Return dates as moments and decimal numbers as floats, which Arrow hands over as Python's own."""
+    kind = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else ""
+    if kind == "date":
+        return pd.to_datetime(values).astype("datetime64[us]")
+    return values.astype(float).astype("Float64") if kind == "decimal" else values
 
 
 def _suffix(path: Path) -> str:

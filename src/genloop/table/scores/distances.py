@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from genloop.table.metrics import is_number, numbers, places
+from genloop.table.scores.metrics import is_number, numbers, places
 
 PAIRS = 2**22  # of rows that are compared at once, so that memory stays flat
 FAR = 1e9  # from every number: a missing one
@@ -66,6 +66,12 @@ def share_nearer_to_training(to_training: Float[np.ndarray, " rows"], to_held_ou
     return float(nearer.mean() + equal.mean() / 2)
 
 
-def share_of_new_rows(to_training: Float[np.ndarray, " rows"]) -> float:
-    """Return the share of generated rows that are equal to no training row."""
-    return float((to_training > 0).mean())
+def share_closer(distances: Float[np.ndarray, " rows"], usual: Float[np.ndarray, " others"]) -> float:
+    """Return how often a generated row is closer to its nearest training row than a held-out row is to its own.
+
+    Ties count half. One half for a generator that has only learned the distribution, 1 for one that copies.
+    """
+    ordered = np.sort(usual)
+    farther = len(usual) - np.searchsorted(ordered, distances, side="right")
+    equal = np.searchsorted(ordered, distances, side="right") - np.searchsorted(ordered, distances, side="left")
+    return float((farther + equal / 2).mean() / len(usual))

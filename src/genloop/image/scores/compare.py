@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save
 
-from genloop.config import Reference
+from genloop.choices import ImageReference
 from genloop.errors import GenloopError
 from genloop.identity import hash_tensors, read_tensors
 from genloop.image.data import PictureRecords, open_labels, open_records, read_samples, read_schema
-from genloop.image.features import Classifier, accuracy, extract, train_classifier
-from genloop.image.metrics import NEIGHBORS, all_scores
+from genloop.image.scores.features import Classifier, accuracy, extract, train_classifier
+from genloop.image.scores.metrics import NEIGHBORS, all_scores
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
 
 
-def build_reference(prepared: Path, choices: Reference, out: Path) -> None:
+def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     """Write the feature network, the features of the test split, and the scores of two sets that nobody trained for.
 
     ``real`` scores training pictures against the test split: as good as it gets. ``marginals`` scores pictures whose

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from genloop.config import Reference
+from genloop.choices import ImageReference
 from genloop.image.data import PictureRecords, PictureSchema
 from genloop.randomness import keyed_generator, keyed_seed
 from genloop.schedule import learning_rate, resolve_epochs
@@ -68,7 +68,7 @@ class Classifier(nn.Module):
 
 
 def train_classifier(
-    schema: PictureSchema, records: PictureRecords, labels: np.ndarray | None, choices: Reference
+    schema: PictureSchema, records: PictureRecords, labels: np.ndarray | None, choices: ImageReference
 ) -> Classifier:
     """Return the feature network of a data set, trained where there are at least two classes."""
     torch.manual_seed(keyed_seed(choices.seed, "classifier"))

@@ -9,20 +9,25 @@ from sklearn.metrics import f1_score, r2_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from genloop.table.metrics import is_number, numbers
+from genloop.table.scores.metrics import is_number, numbers
 
 FOLDS = 3
 MOST_CATEGORIES = 255  # that the trees take as categories; more are taken by the order of their frequency
 
 
 class Features:
-    """Columns as numbers for trees: words by their place in the order of frequency among known rows."""
+    """Columns as numbers for trees: words by their place in their own order, else in that of frequency."""
 
     def __init__(self, rows: pd.DataFrame, left_out: Sequence[str] = ()) -> None:
         """Take the rows whose values are known; columns that are left out are no features."""
         self.names = [str(name) for name in rows if name not in left_out]
-        self.known = {name: rows[name].value_counts().index for name in self.names if not is_number(rows[name])}
-        self.categories = [name in self.known and len(self.known[name]) <= MOST_CATEGORIES for name in self.names]
+        words = [name for name in self.names if not is_number(rows[name])]
+        self.ordered = {name for name in words if getattr(rows[name].dtype, "ordered", False)}
+        self.known = {name: rows[name].value_counts(sort=name not in self.ordered).index for name in words}
+        self.categories = [
+            name in self.known and name not in self.ordered and len(self.known[name]) <= MOST_CATEGORIES
+            for name in self.names
+        ]
 
     def of(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the features of rows, not a number where a value is missing or not known: [rows, columns]."""

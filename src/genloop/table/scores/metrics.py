@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
+from genloop.table.encoding.association import cramers_v
+
 BINS = 10  # of equal width over the real range, into which numbers are put beside categories
 STRONG_CORRELATION, STRONG_ASSOCIATION = 0.5, 0.3  # of real pairs that are strongly related
 
@@ -40,6 +42,35 @@ def column_shape(real: pd.Series, synthetic: pd.Series) -> float:
         pair = [numbers(values.dropna()) for values in (real, synthetic)]
         return 1 - float(ks_2samp(*pair, method="asymp").statistic) if all(map(len, pair)) else 0.0
     return 1 - total_variation(real.dropna(), synthetic.dropna())
+
+
+def column_coverage(real: pd.Series, synthetic: pd.Series) -> float:
+    """Return how much of what a column can hold occurs: of numbers, the share of the range; of words, of the values."""
+    real, synthetic = real.dropna(), synthetic.dropna()
+    if not is_number(real):
+        known = set(real.unique())
+        return len(known & set(synthetic.unique())) / len(known)
+    low, high = numbers(real).min(), numbers(real).max()
+    if synthetic.empty or high == low:
+        return float(high == low and low in numbers(synthetic))
+    inside = np.clip(numbers(synthetic), low, high)
+    return float((inside.max() - inside.min()) / (high - low))
+
+
+def missing_similarity(real: pd.Series, synthetic: pd.Series) -> float:
+    """Return 1 minus the difference between the shares of missing values."""
+    return 1 - abs(float(real.isna().mean()) - float(synthetic.isna().mean()))
+
+
+def share_of_new_rows(training: pd.DataFrame, rows: pd.DataFrame) -> float:
+    """Return the share of rows that are equal to no training row."""
+    known = set(hashes(training).tolist())
+    return float(np.mean([row not in known for row in hashes(rows).tolist()]))
+
+
+def hashes(rows: pd.DataFrame) -> np.ndarray:
+    """Return a number for each row, the same for equal rows."""
+    return pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
 
 def total_variation(real: pd.Series, synthetic: pd.Series) -> float:
@@ -91,7 +122,7 @@ class Pairs:
             if first in self.edges and second in self.edges:
                 if abs(self.correlations[first, second]) > STRONG_CORRELATION:
                     yield first, second
-            elif _association(self.binned[first], self.binned[second]) > STRONG_ASSOCIATION:
+            elif cramers_v(self.binned[first], self.binned[second]) > STRONG_ASSOCIATION:
                 yield first, second
 
     def _correlations(self, frame: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -124,13 +155,3 @@ def _joint_variation(real: dict[str, np.ndarray], synthetic: dict[str, np.ndarra
     length = 1 + max(codes.max() for codes in joint)
     shares = [np.bincount(codes, minlength=length) / len(codes) for codes in joint]
     return float(np.abs(shares[0] - shares[1]).sum()) / 2
-
-
-def _association(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Cramer's V of two columns of whole numbers (Cramer 1946, "Mathematical methods of statistics", 21.9)."""
-    table = pd.crosstab(first, second).to_numpy().astype(float)
-    smaller = min(table.shape) - 1
-    if not smaller:
-        return 0.0
-    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
-    return float(np.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / smaller))

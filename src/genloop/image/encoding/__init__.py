@@ -1,0 +1,1 @@
+"""How the bytes of pictures become numbers and come back."""

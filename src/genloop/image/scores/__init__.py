@@ -1,0 +1,1 @@
+"""How generated pictures compare with held-out ones."""

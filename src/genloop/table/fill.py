@@ -1,0 +1,128 @@
+"""Fills the gaps of a table with values that a trained run draws given what is there."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from genloop.errors import GenloopError
+from genloop.randomness import keyed_seed
+from genloop.sampling import Source, decode
+from genloop.table.data import BLOCK, told
+from genloop.table.encoding.columns import Column, parse, write
+from genloop.table.encoding.rows import Encoding
+from genloop.table.encoding.rules import check_rules
+from genloop.table.networks.layout import Layout
+from genloop.table.raw.infer import blank_missing, where
+from genloop.table.raw.read import read_table
+
+ATTEMPTS = 50  # to draw a value rather than that it is missing
+LEAST = 256  # rows drawn at a time: a latent that suits a row is looked for among as many
+
+
+def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
+    """Write ``table`` to ``out`` with every gap filled in, what is there unchanged; return the number of gaps.
+
+    Raises:
+        GenloopError: the run is not of a table, the columns are others, a value is one that the run has never seen, or
+            no value is found for a gap.
+    """
+    source = Source(weights)
+    if source.run.modality != "table" or not source.run.conditional:
+        raise GenloopError(f"{weights}: is not of a table that can be asked for anything; name another run")
+    encoding: Encoding = source.schema.encoding
+    texts, _ = read_table(table)
+    typed = _typed(texts, encoding, table)
+    gaps = {column.name: typed[column.name].isna().to_numpy() for column in encoding.columns}
+    _check_solvable(encoding, gaps, table)
+    filled = pd.concat(
+        [_filled(source, typed[start : start + BLOCK], seed, start) for start in range(0, len(typed), BLOCK)],
+        ignore_index=True,
+    )
+    result = texts.astype("string")
+    for column in encoding.columns:
+        if column.kind != "key":
+            written = write(column, filled[column.name])
+            result[column.name] = result[column.name].where(~gaps[column.name], written)
+    check_rules(encoding.rules, filled, encoding.by_name, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".parquet":
+        result.to_parquet(out, index=False)
+    else:
+        result.to_csv(out, index=False, lineterminator="\n")
+    return sum(int(gaps[column.name].sum()) for column in encoding.columns if column.kind != "key")
+
+
+def _typed(texts: pd.DataFrame, encoding: Encoding, table: Path) -> pd.DataFrame:
+    """Return the values of the columns that the run knows, ``<NA>`` in gaps."""
+    found = {}
+    for column in encoding.columns:
+        if column.name not in texts:
+            raise GenloopError(f"{table}: has no column '{column.name}'; add it, empty where nothing is known")
+        values, _ = blank_missing(texts[column.name].astype("string"))
+        found[column.name] = _parsed(column, values, table)
+    return pd.DataFrame(found)
+
+
+def _parsed(column: Column, values: pd.Series, table: Path) -> pd.Series:
+    if column.kind in ("category", "boolean", "constant"):
+        strange = values[values.notna() & ~values.isin(column.values)]
+        if len(strange):
+            raise GenloopError(
+                f"{table}: {where(values, strange.iloc[0], column.name)} does not occur in the training rows; empty it"
+            )
+    try:
+        return parse(column, values)
+    except (ValueError, TypeError):
+        bad = next(value for value in values.dropna().unique() if not _parses(column, value))
+        raise GenloopError(
+            f"{table}: {where(values, bad, column.name)} is no {column.kind}; mend or empty it"
+        ) from None
+
+
+def _parses(column: Column, value: str) -> bool:
+    try:
+        parse(column, pd.Series([value], dtype="string"))
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _check_solvable(encoding: Encoding, gaps: dict[str, np.ndarray], table: Path) -> None:
+    """Refuse a row whose ruled column is there while one that it follows from is not."""
+    for rule in encoding.rules:
+        for other in rule.others:
+            bad = np.flatnonzero(~gaps[rule.target] & gaps[other])
+            if len(bad):
+                raise GenloopError(
+                    f"{table}: row {bad[0] + 1} has '{rule.target}', which follows from '{other}' by a rule, but not "
+                    f"'{other}'; empty the one or give the other"
+                )
+
+
+def _filled(source: Source, typed: pd.DataFrame, seed: int, start: int) -> pd.DataFrame:
+    """Return rows without gaps, drawn until no gap is filled with a missing value."""
+    encoding: Encoding = source.schema.encoding
+    layout = Layout(source.schema.sizes)
+    typed = typed.reset_index(drop=True)
+    codes, places = encoding.encode(typed)
+    known = np.stack([typed[span.column].notna().to_numpy() for span in encoding.spans], 1)
+    result, waiting = typed.copy(), np.arange(len(typed))
+    for attempt in range(ATTEMPTS):
+        if not len(waiting):
+            return result
+        torch.manual_seed(keyed_seed(seed, "fill", start, attempt))
+        rows = np.resize(waiting, max(LEAST, len(waiting)))  # the same rows again where they are few
+        asked = told(layout, *(torch.from_numpy(part[rows]) for part in (codes, places, known)))
+        records = decode(source.network, source.sampler, asked)[: len(waiting)]
+        drawn = layout.codes(records).numpy()
+        within = np.where(known[waiting], places[waiting], torch.rand(drawn.shape).double().numpy())
+        given = typed.loc[waiting].reset_index(drop=True)
+        frame = encoding.decode(drawn, within, given=given).set_axis(waiting, axis=0)
+        done = waiting[frame.notna().all(axis=1).to_numpy()]
+        result.loc[done] = frame.loc[done]
+        waiting = np.setdiff1d(waiting, done)
+    if len(waiting):
+        raise GenloopError(f"row {start + waiting[0] + 1}: no value is found for a gap; fill it in by hand")
+    return result

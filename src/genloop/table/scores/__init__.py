@@ -1,0 +1,1 @@
+"""How generated rows compare with real ones."""
