@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genloop.table.scores.metrics import Pairs, column_shape, column_shapes, total_variation
+from genloop.table.scores.metrics import (
+    Pairs,
+    column_coverage,
+    column_shape,
+    column_shapes,
+    missing_similarity,
+    total_variation,
+)
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="figures of other implementations are not at hand")
@@ -60,3 +67,21 @@ def test_parity_of_shapes_and_trends(name: str) -> None:
     assert pairs.trends(synthetic) == pytest.approx(trends)
     meant = {(row["Column 1"], row["Column 2"]) for row in strong["Column Pair Trends"] if row["Meets Threshold?"]}
     assert set(pairs.strong()) == meant
+
+
+def test_coverage_and_missing_values_by_hand() -> None:
+    assert column_coverage(pd.Series([0.0, 10.0]), pd.Series([2.0, 7.0, 99.0])) == pytest.approx(0.8)
+    assert column_coverage(pd.Series(["a", "b", None]), pd.Series(["a", "z"])) == 0.5
+    assert column_coverage(pd.Series([3.0, 3.0]), pd.Series([3.0])) == 1
+    assert missing_similarity(pd.Series([1.0, None]), pd.Series([1.0, 2.0, None, 3.0])) == 0.75
+
+
+@needs_reference
+@pytest.mark.parametrize("name", READING)
+def test_parity_of_coverage_and_missing_values(name: str) -> None:
+    real, synthetic = (pd.read_csv(REFERENCE / f"{name}_{kind}.csv", **READING[name]) for kind in ("real", "synthetic"))
+    expected = json.loads((REFERENCE / "table_expected.json").read_text())[name]["columns"]
+    for column, known in expected.items():
+        coverage = known.get("RangeCoverage", known.get("CategoryCoverage"))
+        assert column_coverage(real[column], synthetic[column]) == pytest.approx(coverage), column
+        assert missing_similarity(real[column], synthetic[column]) == pytest.approx(known["MissingValueSimilarity"])
