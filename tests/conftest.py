@@ -20,7 +20,6 @@ runs:
   tiny_vae:
     {data: tiny, modality: image, family: vae, epochs: 3, width: 4, latent: 4, batch: 16, sample: {count: 50},
      networks: genloop.image.networks.dense, average: 0.9}
-  rows_gan: {data: rows, modality: table, family: gan, epochs: 2, width: 8, latent: 4, batch: 32}
   rows_vae:
     {data: rows, modality: table, family: vae, epochs: 2, width: 8, latent: 4, batch: 32, sample: {where: {town: Ulm}}}
 """
@@ -135,7 +134,7 @@ def make_project(folder: Path, params: str = TINY_PARAMS) -> Project:
     images, labels = tiny_pictures()
     np.savez(raw / "tiny.npz", images=images, labels=labels)
     (folder / "data/raw/rows").mkdir()
-    tiny_table().to_csv(folder / "data/raw/rows/rows.csv", index=False)
+    tiny_table(90).to_csv(folder / "data/raw/rows/rows.csv", index=False)
     project.run("git", "init", "-q")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "begin")
