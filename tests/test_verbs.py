@@ -1,0 +1,57 @@
+"""What people type beside the pipeline: drawing records and filling gaps."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Project, tiny_table
+
+
+def verb(project: Project, *arguments: object, succeeds: bool = True) -> str:
+    done = project.run(sys.executable, "-m", "genloop", *map(str, arguments), succeeds=succeeds)
+    return done.stdout if succeeds else done.stderr.strip()
+
+
+def test_records_are_drawn_as_asked(finished: Project, tmp_path: Path) -> None:
+    out = tmp_path / "drawn"
+    assert verb(finished, "sample", "rows_vae", out, "--set", "count=30", "where={town: Oslo, member: no}").endswith(
+        "written\n"
+    )
+    rows = pd.read_csv(out / "samples.csv")
+    assert len(rows) == 30
+    assert set(rows["town"]) == {"Oslo"}
+    assert set(rows["member"]) == {"no"}
+    verb(finished, "sample", "tiny_gan", out, "--set", "count=7")
+    assert (out / "samples.npz").exists()
+
+
+def test_gaps_are_filled(finished: Project, tmp_path: Path) -> None:
+    table = tiny_table(40, seed=3).astype(str)
+    table.loc[::2, "member"] = ""
+    table.to_csv(tmp_path / "gaps.csv", index=False)
+    told = verb(finished, "fill", "rows_vae", tmp_path / "gaps.csv", tmp_path / "filled.parquet")
+    assert "gaps filled in" in told
+    assert set(pd.read_parquet(tmp_path / "filled.parquet")["member"]) <= {"yes", "no"}
+
+
+FAULTS = {
+    "an unknown key": (
+        ["sample", "rows_vae", "out", "--set", "cuont=3"],
+        "--set cuont: Extra inputs",
+    ),
+    "no value": (["sample", "rows_vae", "out", "--set", "count"], "--set count: write KEY=VALUE"),
+    "an unknown run": (["sample", "nobody", "out"], "data/config/nobody/sample.json: missing"),
+    "an unknown town": (["sample", "rows_vae", "out", "--set", "where={town: Rome}"], "sample.where.town: no row has"),
+    "pictures": (["fill", "tiny_gan", "gaps.csv", "out.csv"], "is not of a table that can be asked for anything"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_cannot_be_done_is_said_in_one_line(name: str, finished: Project) -> None:
+    arguments, message = FAULTS[name]
+    told = verb(finished, *arguments, succeeds=False)
+    assert message in told
+    assert "\n" not in told
+    assert not (finished.folder / "out").exists()
