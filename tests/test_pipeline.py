@@ -120,7 +120,7 @@ EDITS = {
     "one run's sampling seed": ("params.yaml", "count: 50}}\n  tiny_vae", "count: 50, seed: 7}}\n  tiny_vae", {"sample@tiny_gan"}),
     "the split's seed": ("params.yaml", "modality: image, reference", "modality: image, seed: 7, reference", {"prepare@tiny"}),
     "the protocol": ("params.yaml", "epochs: 1}}", "epochs: 1, seed: 3}}", {"reference@tiny"}),
-    "a comment in config.py": ("src/genloop/config.py", "LearningRate = ", "# a comment\nLearningRate = ", set()),
+    "a comment in config.py": ("src/genloop/config.py", "_Images = ", "# a comment\n_Images = ", set()),
     "a default of the GAN": ("src/genloop/config.py", 'loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "non_saturating"', 'loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "hinge"', GAN_STAGES),
     "how rows are cut": ("src/genloop/table/encoding/intervals.py", "SINGLE = 128", "SINGLE = 64", ROWS),
     "a default that runs override": ("src/genloop/config.py", "width: Count = 32", "width: Count = 16", set()),

@@ -112,7 +112,7 @@ def test_a_live_log_that_came_to_no_end_is_completed_and_no_second_run_made(proj
 def test_sync_refuses_unknown_runs(project: Project) -> None:
     done = project.run(sys.executable, "-m", "genloop", "sync", "nobody", succeeds=False)
     assert done.returncode == 1
-    assert done.stderr.strip() == "genloop: nobody: no such run; params.yaml has tiny_gan, tiny_vae, rows_vae"
+    assert done.stderr.strip() == "genloop: nobody: no such run; params.yaml has rows_vae, tiny_gan, tiny_vae"
 
 
 def test_training_again_with_the_same_result_adds_no_run(project: Project) -> None:
