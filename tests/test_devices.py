@@ -24,7 +24,8 @@ genloop.callbacks.Devices.on_train_end = noted
 @pytest.fixture
 def two(project: Project) -> Project:
     """A project whose runs train in two processes, each of which notes its weights."""
-    project.edit("params.yaml", "batch: 16", "batch: 16, trainer: {devices: 2}")
+    for batch in ("batch: 16", "batch: 32"):
+        project.edit("params.yaml", batch, f"{batch}, trainer: {{devices: 2}}")
     (project.folder / "sitecustomize.py").write_text(
         "import os\nif os.environ.get('DVC_STAGE', '').startswith('train@'):\n"
         "    import sys\n    sys.path.insert(0, 'src')\n"
@@ -33,14 +34,18 @@ def two(project: Project) -> Project:
     return project
 
 
+def check_ranks(project: Project, system: str) -> None:
+    first, second = ((project.folder / f"rank{rank}-{system}").read_text().split() for rank in (0, 1))
+    assert first[0] == second[0]
+    assert first[1] == second[1] == "2"
+    assert first[2] != second[2]
+
+
 def test_two_processes_train_the_same_weights_with_noise_of_their_own_in_one_mlflow_run(two: Project) -> None:
     before = {name: len(runs) for name, runs in mlflow_runs(two).items()}
     two.dvc("repro", "record@tiny_gan", "record@tiny_vae", PYTHONPATH=str(two.folder))
-    for system in ("GanSystem", "VaeSystem"):
-        first, second = ((two.folder / f"rank{rank}-{system}").read_text().split() for rank in (0, 1))
-        assert first[0] == second[0]
-        assert first[1] == second[1] == "2"
-        assert first[2] != second[2]
+    check_ranks(two, "GanSystem")
+    check_ranks(two, "VaeSystem")
     runs = mlflow_runs(two)
     assert {name: len(found) - before[name] for name, found in runs.items()} == {"tiny_gan": 1, "tiny_vae": 1}
     (shared,) = (run for run in runs["tiny_gan"] if run["params"]["trainer.devices"] == "2")
@@ -48,16 +53,24 @@ def test_two_processes_train_the_same_weights_with_noise_of_their_own_in_one_mlf
     assert shared["points"]["loss/generator"] == 3
 
 
+def test_two_processes_train_the_same_weights_on_rows(two: Project) -> None:
+    rows_gan = "\n  rows_gan: {data: rows, modality: table, family: gan, epochs: 2, batch: 32, trainer: {devices: 2}}\n"
+    two.edit("params.yaml", "\nruns:", "\nruns:" + rows_gan.rstrip())
+    two.dvc("repro", "train@rows_vae", "train@rows_gan", PYTHONPATH=str(two.folder))
+    check_ranks(two, "GanSystem")
+    check_ranks(two, "VaeSystem")
+
+
 def test_compiled_networks_learn_nearly_the_same(project: Project) -> None:
-    runs = {"gan": project.folder / "data/weights/tiny_gan", "vae": project.folder / "data/weights/tiny_vae"}
+    runs = {name: project.folder / "data/weights" / name for name in ("tiny_gan", "tiny_vae", "rows_vae")}
 
     def weights(folder: Path) -> dict[str, float]:
         return {name: float(abs(tensor).sum()) for name, tensor in load_file(folder / "weights.safetensors").items()}
 
-    before = {family: weights(folder) for family, folder in runs.items()}
-    for family in runs:
+    before = {name: weights(folder) for name, folder in runs.items()}
+    for family in ("gan", "vae"):
         project.edit("params.yaml", f"family: {family},", f"family: {family}, trainer: {{compile: true}},")
-    project.dvc("repro", "train@tiny_gan", "train@tiny_vae")
-    for family, folder in runs.items():
+    project.dvc("repro", *(f"train@{name}" for name in runs))
+    for name, folder in runs.items():
         assert json.loads((folder / "run.json").read_text())["trainer"]["compile"]
-        assert weights(folder) == pytest.approx(before[family], rel=0.05, abs=1e-3)
+        assert weights(folder) == pytest.approx(before[name], rel=0.05, abs=1e-3)

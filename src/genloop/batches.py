@@ -72,8 +72,7 @@ class Batches:
 
     def gather(self, indices: object, epoch: int = 0, step: int = 0) -> Batch:
         """Return the batch of the records at ``indices``; what is asked for beside them is keyed by epoch and step."""
-        generator = keyed_generator(self.run.seed, "asked", epoch, step, self.rank)
-        indices, condition = asked_conditions(self.run, self.records, indices, generator)
+        indices, condition = asked_conditions(self.run, self.records, indices, (epoch, step, self.rank))
         return Batch(self.records.gather(indices), condition, step)
 
     def place(self, device: torch.device, rank: int, ranks: int) -> None:

@@ -12,6 +12,7 @@ from genloop import plugins
 from genloop.categories import draw_counted, one_hot
 from genloop.config import Gan, Training
 from genloop.errors import GenloopError
+from genloop.randomness import keyed_generator
 
 Conditions = Float[Tensor, "batch conditions"]
 
@@ -69,10 +70,15 @@ def known_conditions(run: Training, records: plugins.Records, indices: Any) -> C
     return records.conditions(indices) if told else torch.zeros(len(indices), 0)
 
 
-def asked_conditions(run: Any, records: plugins.Records, indices: Any, generator: Any) -> tuple[Any, Conditions]:
-    """Return the records that a training step of a GAN looks at and what it is asked for; of a VAE, these as known."""
+def asked_conditions(
+    run: Any, records: plugins.Records, indices: Any, step: tuple[int, int, int]
+) -> tuple[Any, Conditions]:
+    """Return the records that a training step of a GAN looks at and what it is asked for; of a VAE, these as known.
+
+    What is asked for is keyed by the epoch, the step and the rank of the device.
+    """
     if isinstance(run, Gan) and (run.conditional or isinstance(records, Grouped)):
-        return records.ask(indices, run, generator)
+        return records.ask(indices, run, keyed_generator(run.seed, "asked", *step))
     return indices, known_conditions(run, records, indices)
 
 

@@ -129,18 +129,23 @@ class ImageVae(Vae):
     likelihood: Literal["logistic", "logistic_mixture", "gaussian", "bernoulli"] = "logistic"
 
 
-class TableGan(Gan):
-    """A GAN of rows."""
+class Rows(Training):
+    """The choices that differ for rows of a table, whatever the family."""
 
     modality: Literal["table"]
-    conditional: bool = True  # critic and generator are told some of each row's columns, so that any can be asked for
-    rare: Part = 0.2  # share of the rows of a step that are looked up for a rare value, which the generator is told
     batch: Count | None = None
     width: Count = 256  # units of each layer
-    lr: LearningRate = 1e-3
     lr_final: Annotated[float, Field(ge=0, le=1)] = 0.02
     records_seen: Count = 3_300_000  # a hundred times those of Adult; rows are cheaper than pictures
     previews: Count = 5
+
+
+class TableGan(Rows, Gan):
+    """A GAN of rows."""
+
+    conditional: bool = True  # critic and generator are told some of each row's columns, so that any can be asked for
+    rare: Part = 0.2  # share of the rows of a step that are looked up for a rare value, which the generator is told
+    lr: LearningRate = 1e-3
     penalty: Weight = 1.0  # without one the critic tells rows apart at once
     penalty_every: Count = 4
     critic_norm: Literal["batch", "spectral", "none"] = "none"
@@ -156,18 +161,12 @@ class TableGan(Gan):
         return self
 
 
-class TableVae(Vae):
+class TableVae(Rows, Vae):
     """A VAE of rows, whose decoder tells the columns in any order and can so be asked for any of them."""
 
-    modality: Literal["table"]
     conditional: Literal[True] = True
-    batch: Count | None = None
-    width: Count = 256  # units of each layer
     latent: Count = 16
     most_epochs: Annotated[int, Field(ge=10)] = 150  # few rows that are seen more often are learned by heart
-    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.02
-    records_seen: Count = 3_300_000  # a hundred times those of Adult; rows are cheaper than pictures
-    previews: Count = 5
     prior: Literal["mixture", "standard"] = "standard"
     free_bits: Weight = 6.0  # else the decoder, which sees the columns before, does without a latent
     dropout: Part = 0.2  # of the decoder's last layer: rows of the training are not learned by heart

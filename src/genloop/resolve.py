@@ -7,15 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from genloop.choices import (
-    ColumnChoice,
-    ImageData,
-    ImagePrepare,
-    ImageProtocol,
-    TableData,
-    TablePrepare,
-    TableProtocol,
-)
+from genloop.choices import ColumnChoice, ImageData, ImageProtocol, TableData, TableProtocol
 from genloop.config import (
     GanEvaluate,
     ImageGanRun,
@@ -122,8 +114,7 @@ def write_resolved(params: Params, out: Path, project: Path = Path()) -> None:
     """
     with replace_folder(out) as folder:
         for name, data in params.data.items():
-            kind = TablePrepare if data.modality == "table" else ImagePrepare
-            write_json(folder / name / "prepare.json", data.model_dump(include=set(kind.model_fields)))
+            write_json(folder / name / "prepare.json", data.model_dump(exclude={"reference"}))
             write_json(folder / name / "reference.json", data.reference.model_dump() | {"modality": data.modality})
         for name, run in params.runs.items():
             write_json(folder / name / "train.json", _training(name, run, project))

@@ -105,9 +105,11 @@ def test_parquet_comes_out_with_the_types_that_it_came_with(tmp_path: Path) -> N
     written = pyarrow.parquet.read_table(tmp_path / "samples.parquet")
     types = {field.name: str(field.type) for field in written.schema}
     assert types == {
-        "i": "int16", "f": "float", "b": "bool", "t": "timestamp[us, tz=UTC]", "d": "timestamp[us]", "m": "double",
+        "i": "int16", "f": "float", "b": "bool", "t": "timestamp[us, tz=UTC]", "d": "date32[day]", "m": "double",
         "w": "dictionary<values=string, indices=int8, ordered=0>", "s": "string", "n": "string", "k": "int32",
     }  # fmt: skip
     assert written.num_rows == 32
     assert written["k"].to_pylist() == list(range(1, 33))
+    assert {day.year for day in written["d"].to_pylist()} == {2024}
+    assert pd.read_csv(tmp_path / "samples.csv")["d"].str.fullmatch(r"2024-01-\d\d").all()
     assert set(written["n"].to_pylist()) <= {"10", "11", "12"}

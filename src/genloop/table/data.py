@@ -12,6 +12,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from genloop.conditions import Conditions
 from genloop.config import TableSample
 from genloop.plugins import Schema
 from genloop.table.encoding.asked import ask_for
@@ -20,7 +21,6 @@ from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.write import Writer
 from genloop.table.networks.layout import Layout, Numbers
 
-Conditions = Float[Tensor, "batch conditions"]
 BLOCK = 4096  # rows drawn at a time
 SHOWN = 2048  # rows behind a picture
 MOST = 100_000  # rows that are drawn where nobody says how many
@@ -117,10 +117,9 @@ class TableRecords:
         place = generator.random((len(indices), self.layout.spans)).argsort(1).argsort(1)
         known = place < generator.integers(self.layout.spans, size=(len(indices), 1))
         known[rare, spans] = True
-        told = torch.from_numpy(known).float()
         numbers = self.gather(indices)
-        told = told.to(numbers.device)
-        return indices, torch.cat([numbers * self.layout.spread(told), told, torch.full_like(told, 0.5)], 1)
+        told = torch.from_numpy(known).to(numbers)
+        return indices, self.layout.condition(numbers, told, torch.full_like(told, 0.5))
 
     def _rare(self, spans: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Return for each span a row, as likely as the logarithm of the frequency of its code there, out of a pool."""
@@ -159,8 +158,7 @@ def draw_conditions(schema: Schema, count: int, asked: TableSample | None) -> Co
 
 def told(layout: Layout, codes: Tensor, places: Tensor, known: Tensor) -> Conditions:
     """Return conditions that tell the known spans of rows of codes: [rows, conditions]."""
-    known = known.float()
-    return torch.cat([layout.numbers(codes.long()) * layout.spread(known), known, places.float()], 1)
+    return layout.condition(layout.numbers(codes.long()), known.float(), places.float())
 
 
 def shown_conditions(schema: Schema, asked: TableSample | None) -> Conditions:
@@ -189,9 +187,8 @@ def write_samples(folder: Path, blocks: Iterable[tuple[Numbers, Conditions]], sc
             codes = layout.codes(records).numpy()
             places = torch.rand(codes.shape)
             if conditions.shape[1]:
-                width, spans = layout.width, layout.spans
-                known = conditions[:, width : width + spans] > 0
-                places = torch.where(known, conditions[:, width + spans :], places)
+                _, known, asked = layout.told(conditions)
+                places = torch.where(known > 0, asked, places)
             writer.write(codes, places.double().numpy())
             first = codes if first is None else first
     assert first is not None

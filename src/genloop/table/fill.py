@@ -10,7 +10,7 @@ from genloop.errors import GenloopError
 from genloop.randomness import keyed_seed
 from genloop.sampling import Source, decode
 from genloop.table.data import BLOCK, told
-from genloop.table.encoding.columns import Column, parse, write
+from genloop.table.encoding.columns import Column, parse, parses, write
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
 from genloop.table.networks.layout import Layout
@@ -75,18 +75,12 @@ def _parsed(column: Column, values: pd.Series, table: Path) -> pd.Series:
     try:
         return parse(column, values)
     except (ValueError, TypeError):
-        bad = next(value for value in values.dropna().unique() if not _parses(column, value))
+        bad = next(
+            value for value in values.dropna().unique() if not parses(column, pd.Series([value], dtype="string"))
+        )
         raise GenloopError(
             f"{table}: {where(values, bad, column.name)} is no {column.kind}; mend or empty it"
         ) from None
-
-
-def _parses(column: Column, value: str) -> bool:
-    try:
-        parse(column, pd.Series([value], dtype="string"))
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _check_solvable(encoding: Encoding, gaps: dict[str, np.ndarray], table: Path) -> None:

@@ -1,6 +1,5 @@
 """What people ask of generated rows, as codes."""
 
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from genloop.errors import GenloopError
-from genloop.table.encoding.columns import Column, parse, write
+from genloop.table.encoding.columns import Column, instead, parse, write
 from genloop.table.encoding.rows import Encoding
 
 Asked = tuple[Int[np.ndarray, " spans"], Float[np.ndarray, " spans"], Bool[np.ndarray, " spans"]]
@@ -30,7 +29,7 @@ def ask_for(encoding: Encoding, where: Mapping[str, bool | int | float | str | N
         found_codes, found_places = part.encode(pd.DataFrame({name: typed}))
         back = part.decode(found_codes, found_places)[name]
         if not _equal(back, typed):
-            raise _unseen(column, value, encoding)
+            raise _unseen(value, part, found_codes)
         own = np.array([span.column == name for span in encoding.spans])
         codes[own], places[own], known[own] = found_codes[0], found_places[0], True
     return codes, places, known
@@ -38,9 +37,7 @@ def ask_for(encoding: Encoding, where: Mapping[str, bool | int | float | str | N
 
 def _column(encoding: Encoding, name: str) -> Column:
     if name not in encoding.by_name:
-        similar = difflib.get_close_matches(name, encoding.by_name, n=1)
-        told = f"did you mean '{similar[0]}'?" if similar else f"there are {', '.join(encoding.by_name)}"
-        raise GenloopError(f"{KEY}: there is no column '{name}'; {told}")
+        raise GenloopError(f"{KEY}: there is no column '{name}'; {instead(name, encoding.by_name)}")
     rule = next((rule for rule in encoding.rules if rule.target == name), None)
     if rule:
         raise GenloopError(f"{KEY}.{name}: follows from {', '.join(rule.others)} by a rule; ask for these instead")
@@ -75,15 +72,11 @@ def _equal(first: pd.Series, second: pd.Series) -> bool:
     return bool(first.iloc[0] == second.iloc[0])
 
 
-def _unseen(column: Column, value: object, encoding: Encoding) -> GenloopError:
+def _unseen(value: object, encoding: Encoding, codes: Int[np.ndarray, "1 spans"]) -> GenloopError:
     """Return the error of a number that lies where no training row does, with what lies nearest."""
-    near: list[str] = []
-    typed = _typed(column, str(value))
-    for place in (0.0, 1.0):
-        part = Encoding((column,), tuple(span for span in encoding.spans if span.column == column.name))
-        codes, _ = part.encode(pd.DataFrame({column.name: typed}))
-        edge = part.decode(codes, np.full(codes.shape, place))[column.name]
-        near.append(str(write(column, edge).iloc[0]))
+    (column,) = encoding.columns
+    edges = (encoding.decode(codes, np.full(codes.shape, place))[column.name] for place in (0.0, 1.0))
+    near = [str(write(column, edge).iloc[0]) for edge in edges]
     told = near[0] if near[0] == near[1] else f"{near[0]} to {near[1]}"
     return GenloopError(f"{KEY}.{column.name}: no training row is like {value!r}; the nearest have {told}")
 

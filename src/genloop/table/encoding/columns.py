@@ -1,9 +1,13 @@
 """What a column holds, told once by ``prepare`` and written to ``schema.json``."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
 Kind = Literal["integer", "float", "boolean", "category", "datetime", "key", "constant"]
 TYPES: dict[Kind, Any] = {
@@ -61,6 +65,34 @@ def parse(column: Column, texts: pd.Series) -> pd.Series:
     if column.kind == "datetime":
         return pd.to_datetime(texts, format=column.format).astype("datetime64[us]")
     return texts.astype("string").astype(column.dtype)
+
+
+def parses(column: Column, texts: pd.Series) -> bool:
+    """Return whether all texts are values of this kind."""
+    try:
+        parse(column, texts)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def microseconds(values: pd.Series) -> Int[np.ndarray, " rows"]:
+    """Return dates and times as whole numbers; what a missing one gives means nothing."""
+    return values.to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def moments(numbers: Float[np.ndarray, " rows"]) -> pd.Series:
+    """Return microseconds as dates and times, missing where one is not a number."""
+    missing = np.isnan(numbers)
+    dates = np.where(missing, 0, numbers).astype(np.int64).astype("datetime64[us]")
+    return pd.Series(dates).mask(pd.Series(missing))
+
+
+def instead(name: str, known: Iterable[str]) -> str:
+    """Return what somebody may have meant who names a column that is not there, in words."""
+    known = list(known)
+    similar = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{similar[0]}'?" if similar else f"there are {', '.join(known)}"
 
 
 def write(column: Column, values: pd.Series) -> pd.Series:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from genloop.table.encoding.columns import TYPES, Column
+from genloop.table.encoding.columns import TYPES, Column, microseconds, moments
 from genloop.table.encoding.intervals import Intervals
 from genloop.table.encoding.rules import Rule, with_bounds
 
@@ -136,8 +136,8 @@ def _step(column: Column, part: Part, numbers: np.ndarray, exact: bool) -> float
 def _numbers(column: Column, values: pd.Series) -> dict[Part, np.ndarray]:
     """Return the numbers behind values none of which is missing, counted in the smallest step of their column."""
     if column.kind == "datetime":
-        moments = values.to_numpy().astype("datetime64[us]").astype(np.int64)
-        return {"day": (moments // DAY).astype(float), "time": (moments % DAY).astype(float)}
+        day, time = np.divmod(microseconds(values), DAY)
+        return {"day": day.astype(float), "time": time.astype(float)}
     numbers = values.to_numpy(dtype=float)
     return {"value": np.round(numbers * 10**column.decimals) if column.decimals is not None else numbers}
 
@@ -178,10 +178,7 @@ def _typed(column: Column, decoded: dict[tuple[str, Part], np.ndarray], rows: np
     if column.kind == "constant":
         return pd.Series([column.values[0]] * len(rows), dtype="string")
     if column.kind == "datetime":
-        moments = decoded[column.name, "day"] * DAY + decoded.get((column.name, "time"), np.zeros(len(rows)))
-        missing = np.isnan(moments)
-        dates = np.where(missing, 0, moments).astype(np.int64).astype("datetime64[us]")
-        return pd.Series(dates).mask(pd.Series(missing))
+        return moments(decoded[column.name, "day"] * DAY + decoded.get((column.name, "time"), np.zeros(len(rows))))
     numbers = decoded[column.name, "value"]
     if column.kind in ("category", "boolean"):
         known = [*((False, True) if column.kind == "boolean" else column.values), pd.NA]

@@ -4,7 +4,6 @@
 away or mended.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from genloop.errors import GenloopError
-from genloop.table.encoding.columns import TYPES, Column
+from genloop.table.encoding.columns import TYPES, Column, instead, microseconds, moments
 
 Numbers = Float[np.ndarray, " rows"]
 FLIPPED = {"<=": ">=", "<": ">"}
@@ -81,20 +80,16 @@ def decimals_of(column: Column) -> int | None:
 
 def units(column: Column, values: pd.Series, decimals: int | None) -> Numbers:
     """Return numbers in the smallest unit of so many decimals, moments in microseconds, not a number where missing."""
-    missing = values.isna().to_numpy()
     if column.kind == "datetime":
-        moments = values.to_numpy().astype("datetime64[us]").astype(np.int64).astype(float)
-        return np.where(missing, np.nan, moments)
+        return np.where(values.isna(), np.nan, microseconds(values))
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
     return numbers if decimals is None else np.round(numbers * 10.0**decimals)
 
 
 def from_units(column: Column, numbers: Numbers, decimals: int | None) -> pd.Series:
     """Return typed values of numbers in the smallest unit, rounded up to what the column can hold."""
-    missing = np.isnan(numbers)
     if column.kind == "datetime":
-        moments = np.where(missing, 0, numbers).astype(np.int64).astype("datetime64[us]")
-        return pd.Series(moments).mask(pd.Series(missing))
+        return moments(numbers)
     own = decimals_of(column)
     if decimals is not None and own is not None:
         numbers = np.ceil(numbers / 10.0 ** (decimals - own)) / 10.0**own
@@ -150,19 +145,17 @@ def _terms(text: str, side: str, known: dict[str, Column]) -> tuple[tuple[str, .
 def _known(text: str, name: str, known: dict[str, Column]) -> str:
     if name in known:
         return name
-    similar = difflib.get_close_matches(name, known, n=1)
-    told = f"did you mean '{similar[0]}'?" if similar else f"there are {', '.join(known)}"
-    raise GenloopError(f"rules: '{text}': there is no column '{name}'; {told}")
+    raise GenloopError(f"rules: '{text}': there is no column '{name}'; {instead(name, known)}")
 
 
 def _check_kinds(text: str, rule: Rule, known: dict[str, Column]) -> None:
     columns = [known[name] for name in (rule.target, *rule.others)]
     numbers = all(column.kind in ("integer", "float") for column in columns)
-    moments = all(column.kind == "datetime" for column in columns) and not rule.signs
-    if not numbers and not moments:
+    dates = all(column.kind == "datetime" for column in columns) and not rule.signs
+    if not numbers and not dates:
         kinds = ", ".join(f"'{column.name}' is a {column.kind}" for column in columns)
         raise GenloopError(f"rules: '{text}': {kinds}; rules hold between numbers, or compare dates")
-    if moments and len({column.format for column in columns}) > 1:
+    if dates and len({column.format for column in columns}) > 1:
         raise GenloopError(f"rules: '{text}': the dates are written in different forms; give them the same")
     if rule.target in rule.others:
         raise GenloopError(f"rules: '{text}': holds '{rule.target}' on both sides; remove it from one")

@@ -1,7 +1,7 @@
 """Fully connected networks for rows: residual layers of one width."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -90,24 +90,16 @@ class Decoder(nn.Module):
 
     def tell(self, state: Float[Tensor, "batch units"], span: int) -> Numbers:
         """Return the logits of one span's codes."""
-        codes, last = self._codes(span), self._last()
+        codes, last = self.layout.slices[span], cast(nn.Linear, self.body[-1])
         return nn.functional.linear(self.body[1](state), last.weight[codes], last.bias[codes])
 
     def learn(
         self, state: Float[Tensor, "batch units"], span: int, x: Numbers, known: Float[Tensor, "batch 1"]
     ) -> Float[Tensor, "batch units"]:
         """Return the first layer's outputs with one more span known in some rows."""
-        first: Any = self.body[0]
-        codes, start = self._codes(span), self.latent
+        first, codes, start = cast(nn.Linear, self.body[0]), self.layout.slices[span], self.latent
         told = x @ first.weight[:, start + codes.start : start + codes.stop].T
         return state + known * (told + first.weight[:, start + self.layout.width + span])
-
-    def _codes(self, span: int) -> slice:
-        start = sum(self.layout.sizes[:span])
-        return slice(start, start + self.layout.sizes[span])
-
-    def _last(self) -> Any:
-        return self.body[-1]
 
 
 class Generator(nn.Module):
@@ -151,7 +143,7 @@ def _told_size(run: TableGan, schema: TableSchema) -> int:
 
 def _told(layout: Layout, condition: Conditions, count: int, device: torch.device) -> tuple[Numbers, PerSpan]:
     """Return the numbers that are given and which spans these are; none where the condition holds nothing."""
-    width, spans = layout.width, layout.spans
     if not condition.shape[1]:
-        return torch.zeros(count, width, device=device), torch.zeros(count, spans, device=device)
-    return condition[:, :width], condition[:, width : width + spans]
+        return torch.zeros(count, layout.width, device=device), torch.zeros(count, layout.spans, device=device)
+    numbers, known, _ = layout.told(condition)
+    return numbers, known

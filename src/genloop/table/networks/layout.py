@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from genloop.conditions import Conditions
 
 Numbers = Float[Tensor, "batch width"]
 PerSpan = Float[Tensor, "batch spans"]
@@ -31,6 +34,8 @@ class Layout(nn.Module):
         super().__init__()
         self.sizes, self.spans, self.width = tuple(sizes), len(sizes), sum(sizes)
         counts = torch.tensor(self.sizes)
+        ends = list(accumulate(self.sizes))
+        self.slices = [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
         span_of = torch.arange(self.spans).repeat_interleave(counts)
         self.register_buffer("span_of", span_of, persistent=False)  # [width]
         self.register_buffer("starts", counts.cumsum(0) - counts, persistent=False)
@@ -50,6 +55,15 @@ class Layout(nn.Module):
         nothing = numbers.new_full((len(numbers), self.spans), -torch.inf)
         maxima = nothing.scatter_reduce(1, spans, numbers.detach(), "amax")
         return (numbers.detach() >= maxima.gather(1, spans)).to(numbers)
+
+    def condition(self, numbers: Numbers, known: PerSpan, places: PerSpan) -> Conditions:
+        """Return conditions that tell the spans of rows that are known, and the places in their intervals."""
+        return torch.cat([numbers * self.spread(known), known, places], 1)
+
+    def told(self, condition: Conditions) -> tuple[Numbers, PerSpan, PerSpan]:
+        """Return what conditions tell: spans of rows, 1 for each of these spans, the places in their intervals."""
+        numbers, known, places = condition.split((self.width, self.spans, self.spans), 1)
+        return numbers, known, places
 
     def spread(self, values: PerSpan) -> Numbers:
         """Return a value per span for each of the span's numbers."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from genloop.errors import GenloopError
-from genloop.table.encoding.columns import Column, parse
+from genloop.table.encoding.columns import Column, parse, parses
 
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "."))
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})")  # exact in double precision; codes as 00123 are none
@@ -37,7 +37,10 @@ def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series
         return column, parse(column, texts)
     if getattr(values.dtype, "tz", None) is not None:
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)
-    column = _typed(name, values, place)
+    days = str(values.dtype).startswith("date32")
+    column = _typed(name, values.astype("datetime64[us]") if days else values, place)
+    if days and column.kind == "datetime":
+        column = replace(column, format="%Y-%m-%d")
     return column, values.astype(column.dtype)
 
 
@@ -124,20 +127,16 @@ def _number(name: str, texts: pd.Series, values: list[str], place: object) -> Co
 def _datetime(name: str, texts: pd.Series, values: list[str], place: object) -> Column | None:
     if not all(re.match(r"\d{1,4}[-/.]?\d", value) for value in values):
         return None
-    fitting = [form for form in FORMATS if _parses(Column(name, "datetime", format=form), values)]
+    fitting = [form for form in FORMATS if _fits(Column(name, "datetime", format=form), values)]
     if len(fitting) > 1:
         told = " or ".join(fitting)
         raise GenloopError(f"{place}: column '{name}' holds dates that are {told}; set columns.{name}.format")
     return Column(name, "datetime", format=fitting[0]) if fitting else None
 
 
-def _parses(column: Column, values: list[str]) -> bool:
-    try:
-        parse(column, pd.Series(values[:1]))
-        parse(column, pd.Series(values))
-    except ValueError:
-        return False
-    return True
+def _fits(column: Column, values: list[str]) -> bool:
+    """Return whether all values are of this kind; the first tells most of them apart, at no cost."""
+    return parses(column, pd.Series(values[:1])) and parses(column, pd.Series(values))
 
 
 def _check_mixed(name: str, texts: pd.Series, values: list[str], place: object) -> None:

@@ -1,6 +1,5 @@
 """From what people have to typed rows and codes: reads a table, tells its columns, splits it and writes it."""
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from genloop.errors import GenloopError
 from genloop.outputs import check_disk, replace_folder, write_json
 from genloop.randomness import keyed_generator
 from genloop.table.encoding.association import association
-from genloop.table.encoding.columns import Column
+from genloop.table.encoding.columns import Column, instead
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules, read_rules
 from genloop.table.raw.read import Form, find_tables, read_table
@@ -51,12 +50,11 @@ def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
 
 def _told(rows: pd.DataFrame, choices: TablePrepare, place: object) -> list[tuple[Column, pd.Series]]:
     """Return what each column holds, and its typed values, without those that are to be left out."""
-    unknown = sorted(choices.columns.keys() - set(map(str, rows)))
+    names = list(map(str, rows))
+    unknown = sorted(choices.columns.keys() - set(names))
     if unknown:
-        similar = difflib.get_close_matches(unknown[0], list(map(str, rows)), n=1)
-        told = f"did you mean '{similar[0]}'?" if similar else f"there are {', '.join(map(str, rows))}"
-        raise GenloopError(f"columns.{unknown[0]}: {place} has no such column; {told}")
-    stated = {str(name): choices.columns.get(str(name)) for name in rows}
+        raise GenloopError(f"columns.{unknown[0]}: {place} has no such column; {instead(unknown[0], names)}")
+    stated = {name: choices.columns.get(name) for name in names}
     kept = {name: choice for name, choice in stated.items() if choice is None or choice.kind != "omit"}
     return [tell_or_take(name, rows[name], place, choice) for name, choice in kept.items()]
 

@@ -70,10 +70,10 @@ def read_table(path: Path) -> tuple[pd.DataFrame, Form | None]:
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Return dates as moments and decimal numbers as floats, which Arrow hands over as Python's own."""
+    """Return dates and decimal numbers, which Arrow hands over as Python's own, in a type of dates and as floats."""
     kind = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else ""
     if kind == "date":
-        return pd.to_datetime(values).astype("datetime64[us]")
+        return values.astype(pd.ArrowDtype(pa.date32()))
     return values.astype(float).astype("Float64") if kind == "decimal" else values
 
 

@@ -40,6 +40,7 @@ class Judge:
         """Take typed rows without keys and constants."""
         self.train, self.test, self.target, self.seed = train, test, target, seed
         self.real = _drawn(train, count, seed, "real")
+        self.pairs = Pairs(self.real)
         halves = np.array_split(keyed_generator(seed, "halves").permutation(len(test)), 2)
         self.other, self.held_out = (test.iloc[np.sort(half)[:MOST_NEAR]] for half in halves)
         self.nearest = Nearest(_drawn(train, len(self.held_out), seed, "nearest"), scale=train)
@@ -51,9 +52,8 @@ class Judge:
         self, rows: pd.DataFrame, near: pd.DataFrame | None = None, teacher: pd.DataFrame | None = None
     ) -> Scores:
         """Return all scores of rows; ``near`` are those whose distances are taken, ``teacher`` those that teach."""
-        pairs = Pairs(self.real)
-        trends = pairs.trends(rows)
-        strong = [trends[pair] for pair in pairs.strong() if pair in trends]
+        trends = self.pairs.trends(rows)
+        strong = [trends[pair] for pair in self.pairs.strong() if pair in trends]
         return {
             "shapes": _mean(list(column_shapes(self.real, rows).values())),
             "pairs": _mean(list(trends.values())),
@@ -108,8 +108,7 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
         GenloopError: too few held-out rows, or a target that is no column.
     """
     columns = _columns(prepared)
-    train, test = (pd.read_parquet(prepared / f"{split}.parquet")[list(columns)] for split in ("train", "test"))
-    train, test = (_as_typed(rows, columns) for rows in (train, test))
+    train, test = (_split(prepared, split, columns) for split in ("train", "test"))
     if len(test) < FEWEST:
         raise GenloopError(f"{prepared}: {len(test)} held-out rows are too few for scores; add rows or raise holdout")
     target = _target(choices.target, columns, train)
@@ -145,7 +144,7 @@ def score(samples: Path, reference: Path) -> tuple[Scores, dict[str, Any]]:
     """Return the scores of generated rows, each with that of the baselines beside it, and their protocol."""
     known = json.loads((reference / "reference.json").read_text())
     protocol, columns = known["protocol"], _columns(reference)
-    train, test = (_as_typed(pd.read_parquet(reference / f"{split}.parquet"), columns) for split in ("train", "test"))
+    train, test = (_split(reference, split, columns) for split in ("train", "test"))
     judge = Judge(train, test, protocol["target"], protocol["count"], protocol["seed"])
     scores = judge.scores(read_samples(samples, columns, protocol["count"]))
     for name, baseline in known["scores"].items():
@@ -176,9 +175,10 @@ def _columns(folder: Path) -> dict[str, Column]:
     return {column.name: column for column in map(Column.of, states) if column.kind not in UNSCORED}
 
 
-def _as_typed(rows: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
-    """Return rows that were read from Parquet in the types of their columns."""
-    return pd.DataFrame({name: rows[name].astype(column.dtype) for name, column in columns.items()})
+def _split(folder: Path, split: str, columns: dict[str, Column]) -> pd.DataFrame:
+    """Return the rows of a split in the types of their columns, which Parquet does not keep."""
+    rows = pd.read_parquet(folder / f"{split}.parquet", columns=list(columns))
+    return rows.astype({name: column.dtype for name, column in columns.items()})
 
 
 def _target(stated: str | None, columns: dict[str, Column], train: pd.DataFrame) -> str:
