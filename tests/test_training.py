@@ -215,7 +215,7 @@ def test_the_memory_forecast_grows_with_batch_and_width(data: Path) -> None:
     def forecast(width: int, batch: int) -> int:
         run = RUNS["vae"].model_copy(update={"width": width})
         system = build(run, open_training(run, data / "prepared" / "tiny")[1], steps=1)
-        return training_bytes(system, Batch(torch.zeros(batch, 1, 8, 8), torch.zeros(batch, 0)))
+        return training_bytes(system, lambda n: Batch(torch.zeros(n, 1, 8, 8), torch.zeros(n, 0)), batch)
 
     assert forecast(4, 16) < forecast(4, 64) < forecast(16, 64)
 

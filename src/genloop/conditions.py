@@ -96,5 +96,5 @@ def shown_conditions(run: Any, schema: Any, asked: Any = None) -> Conditions:
     module = plugins.data(run.modality)
     if run.conditional:
         return module.shown_conditions(schema, asked)
-    groups, shown = len(schema.group_counts), module.SHOWN
+    groups, shown = len(schema.group_counts), module.shown(schema)
     return one_hot(torch.arange(shown) * groups // shown, groups) if groups else torch.zeros(shown, 0)

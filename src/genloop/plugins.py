@@ -104,8 +104,13 @@ class RawModule(Protocol):
 class DataModule(Protocol):
     """``genloop.<modality>.data``: prepared records in, generated records out."""
 
-    BLOCK: int  # records drawn at a time: the first n records are the same whatever the count
-    SHOWN: int  # records in a picture of a run without conditions
+    def block(self, schema: Schema) -> int:
+        """Return how many records are drawn at a time: the first n records are the same whatever the count."""
+        ...
+
+    def shown(self, schema: Schema) -> int:
+        """Return how many records are in a picture of a run without conditions."""
+        ...
 
     def read_schema(self, folder: Path) -> Schema:
         """Read ``schema.json``."""

@@ -65,7 +65,7 @@ def draw(
     network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, asked: ImageSample | TableSample
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield ``count`` records and their conditions in blocks, each keyed by its number and the seed of ``asked``."""
-    size = plugins.data(run.modality).BLOCK
+    size = plugins.data(run.modality).block(schema)
     for block in range(-(-count // size)):
         torch.manual_seed(keyed_seed(asked.seed, "sample", block))
         conditions = drawn_conditions(run, schema, size, asked)
@@ -96,7 +96,9 @@ class Source:
     def show(self, asked: ImageSample | TableSample) -> Tensor:
         """Return the records of a picture."""
         if not self.run.conditional:
-            return next(draw(self.network, self.sampler, self.run, self.schema, self.module.SHOWN, asked))[0]
+            return next(draw(self.network, self.sampler, self.run, self.schema, self.module.shown(self.schema), asked))[
+                0
+            ]
         torch.manual_seed(keyed_seed(asked.seed, "grid"))
         return decode(self.network, self.sampler, shown_conditions(self.run, self.schema, asked))
 

@@ -88,7 +88,7 @@ def _fit(
     batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
     system = build(run, schema, steps=epochs * batches.steps)
     if process_rank() == 0:
-        check_forecast(name, system, schema, batches.gather([0] * batches.batch), epochs * batches.steps)
+        check_forecast(name, system, schema, lambda n: batches.gather([0] * n), batches.batch, epochs * batches.steps)
     curves = Curves(batches, observer)
     callbacks = [
         Devices(batches),

@@ -13,7 +13,9 @@ from genloop.choices import TablePrepare, TableReference
 from genloop.config import Gan, TableGan, TableSample, TableVae, Trainer, Vae
 from genloop.errors import GenloopError
 from genloop.sampling import sample
-from genloop.table.data import TableRecords, read_schema
+from genloop.table.data import TableRecords, TableSchema, block, read_schema
+from genloop.table.encoding.columns import Column
+from genloop.table.encoding.rows import Encoding, Span
 from genloop.table.fill import fill
 from genloop.table.networks.layout import Layout
 from genloop.training import train
@@ -121,6 +123,14 @@ def test_the_first_rows_are_the_same_whatever_the_count(data: Path, tmp_path: Pa
     assert stored["end"].tolist() == many["end"].tolist()
 
 
+def test_fewer_rows_are_drawn_at_once_where_a_column_has_many_values(data: Path) -> None:
+    def rows(values: int) -> int:
+        column = Column("word", "category", values=tuple(map(str, range(values))))
+        return block(TableSchema(Encoding((column,), (Span("word", "value", values),)), ((1,) * values,)))
+
+    assert [rows(values) for values in (10, 1_000, 10_000, 1_000_000)] == [4096, 4096, 419, 256]
+
+
 def test_gaps_are_filled_and_the_rest_stays(data: Path, tmp_path: Path) -> None:
     fit("vae", data, tmp_path)
     table = tiny_table(60, seed=1).astype(str)
@@ -201,5 +211,7 @@ def test_a_training_beyond_its_limits_is_refused_with_its_widest_column(
 ) -> None:
     from genloop.config import Limits
 
-    with pytest.raises(GenloopError, match=r"runs\.gan: training .* are limits\.memory|limits\.hours is .*column '"):
+    with pytest.raises(
+        GenloopError, match=r"runs\.gan: training .*( left of limits\.memory|limits\.hours is ).*column '"
+    ):
         fit("gan", data, tmp_path, limits=Limits(**limit))

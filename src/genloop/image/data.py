@@ -112,6 +112,16 @@ def open_labels(folder: Path, split: str) -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
+def block(schema: Schema) -> int:
+    """Return how many pictures are drawn at a time."""
+    return BLOCK
+
+
+def shown(schema: Schema) -> int:
+    """Return how many pictures are in a grid of a run without conditions."""
+    return SHOWN
+
+
 def draw_conditions(schema: Schema, count: int, asked: ImageSample) -> Conditions:
     """Draw conditions from the global generator as often as in training, or all of the class that is asked for.
 

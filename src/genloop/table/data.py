@@ -21,8 +21,9 @@ from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.write import Writer
 from genloop.table.networks.layout import Layout, Numbers
 
-BLOCK = 4096  # rows drawn at a time
-SHOWN = 2048  # rows behind a picture
+NUMBERS = 2**22  # in the rows that are drawn at a time
+FEWEST, MOST_AT_ONCE = 256, 4096  # of these rows
+SHOWN = 2048  # rows behind a picture, at most
 MOST = 100_000  # rows that are drawn where nobody says how many
 POOL = 16  # rows among which one with a rare value is looked for
 
@@ -143,6 +144,17 @@ def open_records(folder: Path, split: str) -> TableRecords:
     return TableRecords(codes, Layout(schema.sizes), np.concatenate(schema.counts))
 
 
+def block(schema: Schema) -> int:
+    """Return how many rows are drawn at a time: fewer where columns have many values, so that memory suffices."""
+    assert isinstance(schema, TableSchema)
+    return min(max(NUMBERS // schema.width, FEWEST), MOST_AT_ONCE)
+
+
+def shown(schema: Schema) -> int:
+    """Return how many rows are behind a picture."""
+    return min(block(schema), SHOWN)
+
+
 def draw_conditions(schema: Schema, count: int, asked: TableSample | None) -> Conditions:
     """Return conditions for so many rows that all hold what is asked for, if anything is.
 
@@ -151,9 +163,9 @@ def draw_conditions(schema: Schema, count: int, asked: TableSample | None) -> Co
     """
     assert isinstance(schema, TableSchema)
     if asked is None or not asked.where:
-        return torch.zeros(count, schema.conditions)
+        return torch.zeros(1, schema.conditions).expand(count, -1)
     codes, places, known = (torch.from_numpy(part)[None] for part in ask_for(schema.encoding, asked.where))
-    return told(Layout(schema.sizes), codes, places, known).repeat(count, 1)
+    return told(Layout(schema.sizes), codes, places, known).expand(count, -1)
 
 
 def told(layout: Layout, codes: Tensor, places: Tensor, known: Tensor) -> Conditions:
@@ -163,7 +175,7 @@ def told(layout: Layout, codes: Tensor, places: Tensor, known: Tensor) -> Condit
 
 def shown_conditions(schema: Schema, asked: TableSample | None) -> Conditions:
     """Return the conditions of the rows behind a picture."""
-    return draw_conditions(schema, SHOWN, asked)
+    return draw_conditions(schema, shown(schema), asked)
 
 
 def outline(records: Numbers, schema: Schema) -> Float[Tensor, "batch numbers"]:

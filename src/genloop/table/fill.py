@@ -9,7 +9,7 @@ import torch
 from genloop.errors import GenloopError
 from genloop.randomness import keyed_seed
 from genloop.sampling import Source, decode
-from genloop.table.data import BLOCK, told
+from genloop.table.data import block, told
 from genloop.table.encoding.columns import Column, parse, parses, write
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
@@ -36,10 +36,9 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     typed = _typed(texts, encoding, table)
     gaps = {column.name: typed[column.name].isna().to_numpy() for column in encoding.columns}
     _check_solvable(encoding, gaps, table)
-    filled = pd.concat(
-        [_filled(source, typed[start : start + BLOCK], seed, start) for start in range(0, len(typed), BLOCK)],
-        ignore_index=True,
-    )
+    size = block(source.schema)
+    blocks = (_filled(source, typed[start : start + size], seed, start) for start in range(0, len(typed), size))
+    filled = pd.concat(blocks, ignore_index=True)
     result = texts.astype("string")
     for column in encoding.columns:
         if column.kind != "key":

@@ -152,6 +152,7 @@ def _edges(values: np.ndarray) -> np.ndarray:
 def _joint_variation(real: dict[str, np.ndarray], synthetic: dict[str, np.ndarray], first: str, second: str) -> float:
     width = 1 + max(real[second].max(), synthetic[second].max())
     joint = [side[first].astype(np.int64) * width + side[second] for side in (real, synthetic)]
-    length = 1 + max(codes.max() for codes in joint)
-    shares = [np.bincount(codes, minlength=length) / len(codes) for codes in joint]
+    found, codes = np.unique(np.concatenate(joint), return_inverse=True)  # of columns of many values few pairs occur
+    parts = np.split(codes, [len(joint[0])])
+    shares = [np.bincount(part, minlength=len(found)) / len(part) for part in parts]
     return float(np.abs(shares[0] - shares[1]).sum()) / 2
