@@ -1,5 +1,6 @@
 """Rows become codes and come back as they were."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,19 @@ def test_any_place_of_an_interval_is_a_value_that_the_column_can_take() -> None:
         assert drawn[name].max() <= frame[name].max()
     assert np.array_equal(drawn["f"], drawn["f"].round(1))
     assert drawn["n"].nunique() > len(encoding.spans[0].intervals.lows)  # type: ignore[union-attr]
+
+
+def test_no_moment_lies_beyond_those_of_the_training_rows() -> None:
+    generator = np.random.default_rng(0)
+    moments = pd.Timestamp("2024-01-01 09:00") + pd.to_timedelta(generator.integers(0, 10**6, 3_000), unit="s")
+    frame = pd.DataFrame({"c": pd.Series(moments).astype("datetime64[us]")})
+    fitted = Encoding.fit(frame, (Column("c", "datetime", format="%Y-%m-%d %H:%M:%S"),))
+    encoding = Encoding.of(json.loads(json.dumps(fitted.state())))
+    codes = np.stack([generator.integers(0, span.size, 20_000) for span in encoding.spans], 1)
+    drawn = encoding.decode(codes, generator.random(codes.shape))["c"]
+    assert drawn.min() == frame["c"].min()  # the day of the first was drawn with an earlier time
+    assert drawn.max() == frame["c"].max()
+    assert drawn.nunique() > 10_000
 
 
 def test_keys_are_counted_and_constants_repeated() -> None:

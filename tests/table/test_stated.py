@@ -105,8 +105,9 @@ def test_parquet_comes_out_with_the_types_that_it_came_with(tmp_path: Path) -> N
     written = pyarrow.parquet.read_table(tmp_path / "samples.parquet")
     types = {field.name: str(field.type) for field in written.schema}
     assert types == {
-        "i": "int16", "f": "float", "b": "bool", "t": "timestamp[us, tz=UTC]", "d": "date32[day]", "m": "double",
-        "w": "dictionary<values=string, indices=int8, ordered=0>", "s": "string", "n": "string", "k": "int32",
+        "i": "int16", "f": "float", "b": "bool", "t": "timestamp[us, tz=UTC]", "d": "date32[day]",
+        "m": "decimal128(3, 2)", "w": "dictionary<values=string, indices=int8, ordered=0>",
+        "s": "string", "n": "string", "k": "int32",
     }  # fmt: skip
     assert written.num_rows == 32
     assert written["k"].to_pylist() == list(range(1, 33))

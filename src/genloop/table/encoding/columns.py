@@ -32,6 +32,7 @@ class Column:
     padded: bool = False  # a float is written with all its decimals, though they be zeros
     format: str | None = None  # of a date and time, as in ``strptime``
     missing: str | None = None  # the most frequent spelling of a missing value; None: none is missing
+    bounds: tuple[int, int] | None = None  # of a date and time in microseconds: the first and last of training rows
     ordered: bool = False  # a category's values stand in an order that means something
     stored: str | None = None  # pandas' type of a column that came with one; None: it was text
 
@@ -47,7 +48,7 @@ class Column:
     @staticmethod
     def of(state: dict[str, Any]) -> "Column":
         """Return the column that ``schema.json`` tells of."""
-        return Column(**(state | {"values": tuple(state.get("values", ()))}))
+        return Column(**(state | {key: tuple(state[key]) for key in ("values", "bounds") if key in state}))
 
 
 def parse(column: Column, texts: pd.Series) -> pd.Series:

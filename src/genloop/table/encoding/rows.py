@@ -1,7 +1,7 @@
 """Rows as codes: a span of codes for each column, two for a date with a time of day, and places within intervals."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -50,7 +50,8 @@ class Encoding:
 
     @staticmethod
     def fit(frame: pd.DataFrame, columns: tuple[Column, ...], rules: tuple[Rule, ...] = ()) -> "Encoding":
-        """Cut the numbers of the training rows into intervals."""
+        """Cut the numbers of the training rows into intervals, and note their bounds."""
+        columns = tuple(_bounded(column, frame[column.name]) for column in columns)
         known = {column.name: column for column in columns}
         rules = tuple(with_bounds(rule, frame, known) for rule in rules)
         ruled = {rule.target: rule for rule in rules}
@@ -106,6 +107,14 @@ class Encoding:
 
 def _kept(name: str, values: pd.Series, given: pd.DataFrame | None) -> pd.Series:
     return values if given is None else given[name].fillna(values)
+
+
+def _bounded(column: Column, values: pd.Series) -> Column:
+    """Return a column of dates and times that knows the first and the last; days and times of day are drawn apart."""
+    if column.kind != "datetime" or not values.notna().any():
+        return column
+    present = microseconds(values.dropna())
+    return replace(column, bounds=(int(present.min()), int(present.max())))
 
 
 def _spans(column: Column, frame: pd.DataFrame, rule: Rule | None, known: dict[str, Column]) -> list[Span]:
@@ -178,7 +187,8 @@ def _typed(column: Column, decoded: dict[tuple[str, Part], np.ndarray], rows: np
     if column.kind == "constant":
         return pd.Series([column.values[0]] * len(rows), dtype="string")
     if column.kind == "datetime":
-        return moments(decoded[column.name, "day"] * DAY + decoded.get((column.name, "time"), np.zeros(len(rows))))
+        drawn = decoded[column.name, "day"] * DAY + decoded.get((column.name, "time"), np.zeros(len(rows)))
+        return moments(np.clip(drawn, *column.bounds) if column.bounds else drawn)
     numbers = decoded[column.name, "value"]
     if column.kind in ("category", "boolean"):
         known = [*((False, True) if column.kind == "boolean" else column.values), pd.NA]

@@ -61,7 +61,7 @@ class Rule:
     def raised(self, frame: pd.DataFrame, columns: dict[str, Column], differences: Numbers) -> pd.Series:
         """Return the target that lies so far above its floor, within the bounds of the training rows."""
         floor = self.floor(frame, columns)
-        high = np.where(floor < self.high, self.high, np.inf)  # day and time of a moment are bounded apart
+        high = np.where(floor < self.high, self.high, np.inf)  # what is given in a row may lie beyond all training rows
         numbers = np.clip(floor + differences, self.low, high)
         return from_units(columns[self.target], numbers, self.decimals(columns))
 

@@ -1,5 +1,6 @@
 """Generated rows as files, block by block, so that any number of rows needs no more memory than one block."""
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet
 from genloop.table.encoding.columns import Column, write
 from genloop.table.encoding.rows import Encoding
 
+DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)\[pyarrow\]")
 TEXT = {"key", "category", "constant", "boolean"}  # kinds that Parquet files of other types than text had to become
 
 
@@ -50,7 +52,10 @@ class Writer:
 
     def _arrow_type(self, field: Any) -> Any:
         """Return the type of a column in the file: text as everybody reads it, moments in the zone they came with."""
-        zone = (self.encoding.by_name[field.name].stored or "").partition(", ")[2].rstrip("]")
+        kind = self.encoding.by_name[field.name].stored or ""
+        if decimal := DECIMAL.fullmatch(kind):
+            return pa.decimal128(*map(int, decimal.groups()))
+        zone = kind.partition(", ")[2].rstrip("]")
         if zone:
             return pa.timestamp(field.type.unit, zone)
         return pa.string() if pa.types.is_large_string(field.type) else field.type
@@ -61,7 +66,7 @@ def stored(column: Column, values: pd.Series, texts: pd.Series) -> pd.Series:
     kind: Any = column.stored
     if kind is None:
         return values
-    if kind in ("str", "string", "object"):
+    if kind in ("str", "string", "object") or DECIMAL.fullmatch(kind):  # of text Arrow makes exact decimal numbers
         return texts.mask(values.isna())
     if str(kind).startswith("datetime64"):
         moments: Any = str(kind).partition(",")[0].rstrip("]") + "]"  # in UTC, where there is a zone

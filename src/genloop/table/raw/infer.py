@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, parse, parses
@@ -37,10 +39,14 @@ def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series
         return column, parse(column, texts)
     if getattr(values.dtype, "tz", None) is not None:
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)
-    days = str(values.dtype).startswith("date32")
-    column = _typed(name, values.astype("datetime64[us]") if days else values, place)
-    if days and column.kind == "datetime":
+    exact: Any = values.dtype.pyarrow_dtype if isinstance(values.dtype, pd.ArrowDtype) else None
+    if exact is not None:
+        values = values.astype("datetime64[us]" if pa.types.is_date(exact) else "Float64")
+    column = _typed(name, values, place)
+    if exact is not None and column.kind == "datetime":
         column = replace(column, format="%Y-%m-%d")
+    elif exact is not None and column.kind == "float":
+        column = replace(column, decimals=exact.scale)
     return column, values.astype(column.dtype)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet
 
 from genloop.errors import GenloopError
 
@@ -60,7 +61,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, Form | None]:
         except (pa.ArrowInvalid, OSError) as error:
             raise GenloopError(f"{path}: is no Parquet file that can be read: {_first_line(error)}") from None
         _check_names(path, [str(name) for name in frame.columns])
-        return frame.apply(_plain), None
+        return frame.astype(_exact_types(path, frame)), None
     form = _recognize(path)
     frame = _read_text(path, form)
     repeated = (frame == list(form.header)).all(axis=1).to_numpy().nonzero()[0]
@@ -69,12 +70,14 @@ def read_table(path: Path) -> tuple[pd.DataFrame, Form | None]:
     return frame, form
 
 
-def _plain(values: pd.Series) -> pd.Series:
-    """Return dates and decimal numbers, which Arrow hands over as Python's own, in a type of dates and as floats."""
-    kind = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else ""
-    if kind == "date":
-        return values.astype(pd.ArrowDtype(pa.date32()))
-    return values.astype(float).astype("Float64") if kind == "decimal" else values
+def _exact_types(path: Path, frame: pd.DataFrame) -> dict[str, pd.ArrowDtype]:
+    """Return Arrow's own types of days and of decimal numbers, for which pandas has none."""
+    fields = (field for field in pyarrow.parquet.read_schema(path) if field.name in frame)
+    return {
+        field.name: pd.ArrowDtype(field.type)
+        for field in fields
+        if pa.types.is_date(field.type) or pa.types.is_decimal(field.type)
+    }
 
 
 def _suffix(path: Path) -> str:
