@@ -35,7 +35,8 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     texts, _ = read_table(table)
     typed = _typed(texts, encoding, table)
     gaps = {column.name: typed[column.name].isna().to_numpy() for column in encoding.columns}
-    _check_solvable(encoding, gaps, table)
+    typed = _solved(typed, encoding)
+    _check_solvable(typed, encoding, table)
     size = block(source.schema)
     blocks = (_filled(source, typed[start : start + size], seed, start) for start in range(0, len(typed), size))
     filled = pd.concat(blocks, ignore_index=True)
@@ -82,11 +83,23 @@ def _parsed(column: Column, values: pd.Series, table: Path) -> pd.Series:
         ) from None
 
 
-def _check_solvable(encoding: Encoding, gaps: dict[str, np.ndarray], table: Path) -> None:
+def _solved(typed: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:
+    """Return rows in which the only missing term of a sum that is there has been computed, last rules first."""
+    solved = typed.copy()
+    for rule in reversed([rule for rule in encoding.rules if rule.signs]):
+        for name in rule.others:
+            rest = [other for other in (rule.target, *rule.others) if other != name]
+            rows = solved[name].isna() & solved[rest].notna().all(axis=1)
+            if rows.any():
+                solved.loc[rows, name] = rule.term(name, solved[rows], encoding.by_name).to_numpy()
+    return solved
+
+
+def _check_solvable(typed: pd.DataFrame, encoding: Encoding, table: Path) -> None:
     """Refuse a row whose ruled column is there while one that it follows from is not."""
     for rule in encoding.rules:
         for other in rule.others:
-            bad = np.flatnonzero(~gaps[rule.target] & gaps[other])
+            bad = np.flatnonzero(typed[rule.target].notna() & typed[other].isna())
             if len(bad):
                 raise GenloopError(
                     f"{table}: row {bad[0] + 1} has '{rule.target}', which follows from '{other}' by a rule, but not "

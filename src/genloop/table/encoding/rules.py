@@ -72,6 +72,15 @@ class Rule:
         ]
         return from_units(columns[self.target], np.sum(sides, axis=0), None)
 
+    def term(self, name: str, frame: pd.DataFrame, columns: dict[str, Column]) -> pd.Series:
+        """Return the one term of a sum that is not there, from the sum and the other terms."""
+        signs = dict(zip(self.others, self.signs, strict=True))
+        rest = units(columns[self.target], frame[self.target], None)
+        for other in self.others:
+            if other != name:
+                rest = rest - signs[other] * units(columns[other], frame[other], None)
+        return from_units(columns[name], signs[name] * rest, None)
+
 
 def decimals_of(column: Column) -> int | None:
     """Return the decimals of a column's numbers: none of an integer or a moment, which is counted in microseconds."""
