@@ -94,10 +94,10 @@ def main(choices: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--values", type=int, nargs="+", default=[100, 1_000, 10_000, 30_000])
+    parser.add_argument("--values", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--budget", type=float, default=2.0, help="GiB")
     parser.add_argument("--small", type=float, default=0.25, help="GiB, to be refused")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--train", nargs=4, help="what the measured process does")
     arguments_given = parser.parse_args()
     if arguments_given.train:

@@ -36,6 +36,8 @@ FAULTS = {
     "out of range": (with_key("epochs: 0"), "runs.mine_gan.epochs: input should be greater than or equal to 1, not 0"),
     "not a number": (with_key("lr: .nan"), "runs.mine_gan.lr"),
     "unknown choice": (with_key("loss: best"), "runs.mine_gan.loss: input should be 'non_saturating', 'relativistic', 'hinge' or 'wasserstein'"),
+    "decimals of an integer": ("data: {t: {modality: table, columns: {x: {kind: integer, decimals: 2}}}}\nruns: {}\n", "data.t.columns.x.decimals: says nothing of a column of the kind integer"),
+    "a value twice": ("data: {t: {modality: table, columns: {x: {values: [a, a]}}}}\nruns: {}\n", "data.t.columns.x.values: must be one or more that differ"),
     "a key of the other family": (params(run="{data: mine, modality: image, family: vae, loss: hinge}"), "runs.mine_gan.loss: no such key"),
     "unknown family": (params(run="{data: mine, modality: image, family: flow}"), "runs.mine_gan"),
     "missing key": (params(run="{modality: image, family: gan}"), "runs.mine_gan.data: field required"),

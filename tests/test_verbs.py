@@ -43,6 +43,7 @@ FAULTS = {
     ),
     "no value": (["sample", "rows_vae", "out", "--set", "count"], "--set count: write KEY=VALUE"),
     "an unknown run": (["sample", "nobody", "out"], "data/config/nobody/sample.json: missing"),
+    "no weights": (["fill", "nobody", "a.csv", "b.csv"], "holds no weights; run 'dvc repro train@nobody' first"),
     "an unknown town": (["sample", "rows_vae", "out", "--set", "where={town: Rome}"], "sample.where.town: no row has"),
     "pictures": (["fill", "tiny_gan", "gaps.csv", "out.csv"], "is not of a table that can be asked for anything"),
 }

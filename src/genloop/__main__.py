@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genloop.command import run_safely
+from genloop.errors import GenloopError
 
 
 def main() -> None:
@@ -54,6 +55,18 @@ def sync_runs(names: list[str]) -> None:
     print(f"Compare them: {ui_command()}")
 
 
+def trained(name: str) -> Path:
+    """Return the folder of a run's weights.
+
+    Raises:
+        GenloopError: there are none.
+    """
+    weights = Path("data/weights") / name
+    if not (weights / "run.json").exists():
+        raise GenloopError(f"{weights}: holds no weights; run 'dvc repro train@{name}' first")
+    return weights
+
+
 def sample_run(name: str, keys: list[str], out: Path) -> None:
     """Draw records with the run's own choices of ``sample:``, but for the keys that are given."""
     from genloop.config import Sample
@@ -62,7 +75,7 @@ def sample_run(name: str, keys: list[str], out: Path) -> None:
     from genloop.sampling import sample
 
     known = read_choices(Path("data/config") / name / "sample.json", Sample)
-    sample(Path("data/weights") / name, override(known, keys), out)
+    sample(trained(name), override(known, keys), out)
     print(f"{out}: written")
 
 
@@ -70,7 +83,7 @@ def fill_table(name: str, table: Path, out: Path, seed: int) -> None:
     """Fill the gaps of a table."""
     from genloop.table.fill import fill
 
-    print(f"{out}: {fill(Path('data/weights') / name, table, out, seed):,} gaps filled in")
+    print(f"{out}: {fill(trained(name), table, out, seed):,} gaps filled in")
 
 
 if __name__ == "__main__":

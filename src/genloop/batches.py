@@ -42,8 +42,8 @@ def automatic(run: Training, records: int) -> int:
 class Batches:
     """An iterable over full batches, several at once; each epoch has its own order, which follows from seed and epoch.
 
-    Several devices share each batch evenly, so that a step sees the same records whatever their number; they take one
-    batch at once, since they exchange gradients once per call.
+    Several devices share each batch evenly, so that a step sees the same records whatever their number, but for rows
+    that a GAN looks up itself; they take one batch at once, since they exchange gradients once per call.
     """
 
     def __init__(self, run: Training, records: Records, epoch: Callable[[], int]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
@@ -84,6 +84,20 @@ class ColumnChoice(Choices):
     # Of a category in their order; of a boolean false and true.
     values: Annotated[tuple[str, ...] | None, BeforeValidator(_as_tuple)] = None
     ordered: bool = False  # a category's values stand in an order that means something
+
+    @model_validator(mode="after")
+    def _belongs_to_its_kind(self) -> "ColumnChoice":
+        for key, kinds in {
+            "decimals": ("float",),
+            "format": ("datetime",),
+            "values": ("category", "boolean"),
+            "ordered": ("category",),
+        }.items():
+            if getattr(self, key) not in (None, False) and self.kind not in (None, *kinds):
+                raise ValueError(f"{key}: says nothing of a column of the kind {self.kind}; remove it")
+        if self.values is not None and len(set(self.values)) < max(len(self.values), 1):
+            raise ValueError("values: must be one or more that differ; list each once")
+        return self
 
 
 def _column_choice(value: Any) -> Any:

@@ -4,9 +4,10 @@
 and never see a default. So nothing in this file can change the bytes of a later stage but through such a file.
 """
 
-from typing import Annotated, Literal, NoReturn
+from datetime import date
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from genloop.choices import Choices, Count, Data, Name, Seed
 
@@ -182,6 +183,11 @@ class ImageSample(Choices):
     label: str | None = None  # the class of all records of a conditional run; None: as often as in training
 
 
+def _as_text(value: Any) -> Any:
+    """Take the dates of YAML, which need no quotes, as they are written."""
+    return str(value) if isinstance(value, date) else value
+
+
 class TableSample(Choices):
     """What ``sample`` draws from a run on rows."""
 
@@ -189,7 +195,9 @@ class TableSample(Choices):
     count: Count | None = None  # None: as many as there are training rows, at most 100,000
     seed: Seed = 0
     # Columns with a value that all rows have; null: missing.
-    where: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    where: dict[str, Annotated[bool | int | float | str | None, BeforeValidator(_as_text)]] = Field(
+        default_factory=dict
+    )
 
 
 class GanEvaluate(Choices):

@@ -104,17 +104,13 @@ def check_forecast(name: str, system: Any, schema: Schema, gather: Gather, count
     """
     run = system.run
     taken, needed = psutil.Process().memory_info().rss, training_bytes(system, gather, count)
-    if run.limits.memory is None:
-        room, whose = psutil.virtual_memory().available, "are free"
-    else:
-        room, whose = (
-            max(run.limits.memory * GIB - taken, 0),
-            f"are left of limits.memory beside {taken / GIB:.1f} in use",
-        )
+    room, whose = float(_free()), f"{_free() / GIB:.2f} are free"
+    if run.limits.memory is not None:
+        room, whose = run.limits.memory * GIB - taken, f"limits.memory is {run.limits.memory:g}"
     if needed > room:
         raise GenloopError(
-            f"runs.{name}: training needs about {needed / GIB:.1f} GiB of memory, {room / GIB:.1f} GiB {whose}; "
-            f"lower batch (now {count}) or width (now {run.width}); {schema.heaviest}"
+            f"runs.{name}: training needs about {needed / GIB:.2f} GiB of memory beside {taken / GIB:.2f} that the "
+            f"process has, {whose}; lower batch (now {count}) or width (now {run.width}); {schema.heaviest}"
         )
     seconds = steps * min(rehearse(system, gather(count), REHEARSED))
     if run.limits.hours is not None and seconds > run.limits.hours * HOUR:
@@ -126,6 +122,11 @@ def check_forecast(name: str, system: Any, schema: Schema, gather: Gather, count
         f"genloop: {name}: {steps:,} steps, about {in_words(seconds)} and {(taken + needed) / GIB:.1f} GiB of memory",
         file=sys.stderr,
     )
+
+
+def _free() -> int:
+    """Return the bytes that are free where the networks will be."""
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
 
 
 def in_words(seconds: float) -> str:

@@ -65,6 +65,8 @@ def _explain(fault: Any) -> str:
     place = _place(fault["loc"])
     key = ".".join(place)
     if fault["type"] == "extra_forbidden":
+        if place[-1] in _known_keys(place):
+            return f"{key}: no such key here, though other kinds of entries have it; remove it"
         similar = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
         return f"{key}: no such key" + (f"; did you mean '{similar[0]}'?" if similar else f"; known: {_listed(place)}")
     if fault["type"] == "value_error":

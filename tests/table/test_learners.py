@@ -27,6 +27,12 @@ def test_rows_of_the_same_kind_cannot_be_told_apart_and_others_can() -> None:
     assert detection(real, apart, seed=0) == detection(real, apart, seed=0)
 
 
+def test_a_value_of_one_row_does_not_stop_the_learner() -> None:
+    rows = people(10_500, 0)  # of more than 10,000 rows the trees hold some of each value back
+    rows.loc[7, "pay"] = "unknown"
+    assert usefulness(rows, people(500, 1), "pay", rows, seed=0) > 0.7
+
+
 def test_what_is_learned_from_generated_rows_is_measured_on_real_ones() -> None:
     real, test = people(1_500, 0), people(1_500, 1)
     score = usefulness(real, test, "pay", real, seed=0)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genloop.errors import GenloopError
+from genloop.table.encoding.asked import ask_for
 from genloop.table.encoding.columns import Column
-from genloop.table.encoding.rows import Encoding
+from genloop.table.encoding.rows import Encoding, Span
 from genloop.table.encoding.rules import check_rules, read_rules
 
 COLUMNS = (
@@ -63,6 +64,14 @@ def test_ruled_rows_come_back_and_random_codes_obey(seed: int, rows: int) -> Non
     drawn = encoding.decode(codes, generator.random(codes.shape))
     check_rules(encoding.rules, drawn, BY_NAME, "drawn")
     assert (drawn["high"].dropna() <= real["high"].max()).all()
+
+
+def test_a_constant_can_be_asked_for_where_all_rows_have_it() -> None:
+    column = Column("site", "constant", values=("Anvers",))
+    encoding = Encoding((column, Column("w", "category", values=("a", "b"))), (Span("w", "value", 2),))
+    assert not ask_for(encoding, {"site": "Anvers"})[2].any()
+    with pytest.raises(GenloopError, match=r"sample.where.site: no row has 'Ulm'; there are Anvers"):
+        ask_for(encoding, {"site": "Ulm"})
 
 
 def test_a_column_can_be_bounded_by_several() -> None:

@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", STATED)
 def test_a_stated_column_is_taken_as_stated(case: str) -> None:
     texts, stated, column = STATED[case]
-    found, values = tell_or_take("c", pd.Series(texts, dtype="str"), "t.csv", ColumnChoice(**stated))
+    found, values = tell_or_take("c", pd.Series(texts, dtype="str"), None, "t.csv", ColumnChoice(**stated))
     assert found == column
     assert values.dtype == column.dtype
 
@@ -59,7 +59,7 @@ def test_a_stated_column_is_taken_as_stated(case: str) -> None:
 def test_values_that_are_not_as_stated_are_refused(case: str) -> None:
     texts, stated, message = REFUSED[case]
     with pytest.raises(GenloopError, match=message):
-        tell_or_take("c", pd.Series(texts, dtype="str"), "t.csv", ColumnChoice(**stated))
+        tell_or_take("c", pd.Series(texts, dtype="str"), None, "t.csv", ColumnChoice(**stated))
 
 
 def test_a_stated_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_parquet_comes_out_with_the_types_that_it_came_with(tmp_path: Path) -> N
     types = {field.name: str(field.type) for field in written.schema}
     assert types == {
         "i": "int16", "f": "float", "b": "bool", "t": "timestamp[us, tz=UTC]", "d": "date32[day]",
-        "m": "decimal128(3, 2)", "w": "dictionary<values=string, indices=int8, ordered=0>",
+        "m": "decimal128(3, 2)", "w": "dictionary<values=string, indices=int32, ordered=0>",
         "s": "string", "n": "string", "k": "int32",
     }  # fmt: skip
     assert written.num_rows == 32

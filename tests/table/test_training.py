@@ -152,8 +152,28 @@ def test_gaps_are_filled_and_the_rest_stays(data: Path, tmp_path: Path) -> None:
     assert np.allclose(numbers["total"], numbers["price"] + numbers["tip"], atol=0.011)
 
 
+def test_gaps_of_parquet_are_filled_in_its_types_whatever_its_index(data: Path, tmp_path: Path) -> None:
+    fit("vae", data, tmp_path)
+    table = tiny_table(60, seed=1)
+    table["member"] = table["member"].astype("category")
+    table.loc[::3, ["tip", "total"]] = np.nan
+    table["note"] = "kept"
+    shuffled = table.sample(frac=1, random_state=0)
+    shuffled.to_parquet(tmp_path / "gaps.parquet")
+    count = fill(tmp_path / "weights/vae", tmp_path / "gaps.parquet", tmp_path / "filled.parquet", seed=0)
+    assert count == 40 + (table["town"] == "?").sum()
+    filled = pd.read_parquet(tmp_path / "filled.parquet")
+    assert filled.dtypes["tip"] == "float64"
+    assert filled["note"].eq("kept").all()
+    assert filled["price"].tolist() == shuffled["price"].tolist()
+    given = shuffled["tip"].notna().to_numpy()
+    assert filled["tip"][given].tolist() == shuffled["tip"][given].tolist()
+    assert np.allclose(filled["total"], filled["price"] + filled["tip"], atol=0.011)
+
+
 FILL_FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "a word that never occurred": ({"town": "Rome"}, "row 1, column 'town': 'Rome' does not occur"),
+    "a number without end": ({"price": "inf"}, "row 1, column 'price' is infinite"),
     "a number that is none": ({"price": "many"}, "row 1, column 'price': 'many' is no float"),
     "a sum without two terms": ({"price": "", "tip": ""}, "row 1 has 'total', which follows from 'price' by a rule"),
 }
@@ -214,6 +234,6 @@ def test_a_training_beyond_its_limits_is_refused_with_its_widest_column(
     from genloop.config import Limits
 
     with pytest.raises(
-        GenloopError, match=r"runs\.gan: training .*( left of limits\.memory|limits\.hours is ).*column '"
+        GenloopError, match=r"runs\.gan: training .* limits\.(memory|hours) is 1e-0[69]; lower .*the widest column is '"
     ):
         fit("gan", data, tmp_path, limits=Limits(**limit))

@@ -24,6 +24,7 @@ from genloop.table.networks.layout import Layout, Numbers
 NUMBERS = 2**22  # in the rows that are drawn at a time
 FEWEST, MOST_AT_ONCE = 256, 4096  # of these rows
 SHOWN = 2048  # rows behind a picture, at most
+WIDE = 1_000  # codes of a column that is worth leaving out
 MOST = 100_000  # rows that are drawn where nobody says how many
 POOL = 16  # rows among which one with a rare value is looked for
 
@@ -66,7 +67,8 @@ class TableSchema:
     def heaviest(self) -> str:
         """What in the data takes most memory, in words."""
         span = max(self.encoding.spans, key=lambda span: span.size)
-        return f"column '{span.column}' has {span.size:,} codes: set columns.{span.column}: omit, or join rare values"
+        widest = f"the widest column is '{span.column}' with {span.size:,} codes"
+        return widest if span.size < WIDE else f"{widest}: set columns.{span.column}: omit, or join its rare values"
 
 
 def read_schema(folder: Path) -> TableSchema:

@@ -1,9 +1,13 @@
 """Fills the gaps of a table with values that a trained run draws given what is there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
 import torch
 
 from genloop.errors import GenloopError
@@ -13,9 +17,11 @@ from genloop.table.data import block, told
 from genloop.table.encoding.columns import Column, parse, parses, write
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
+from genloop.table.encoding.write import to_arrow
 from genloop.table.networks.layout import Layout
-from genloop.table.raw.infer import blank_missing, where
-from genloop.table.raw.read import read_table
+from genloop.table.raw.infer import plain, where
+from genloop.table.raw.read import Table, read_table
+from genloop.table.raw.stated import as_text
 
 ATTEMPTS = 50  # to draw a value rather than that it is missing
 LEAST = 256  # rows drawn at a time: a latent that suits a row is looked for among as many
@@ -32,37 +38,68 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     if source.run.modality != "table" or not source.run.conditional:
         raise GenloopError(f"{weights}: is not of a table that can be asked for anything; name another run")
     encoding: Encoding = source.schema.encoding
-    texts, _ = read_table(table)
-    typed = _typed(texts, encoding, table)
-    gaps = {column.name: typed[column.name].isna().to_numpy() for column in encoding.columns}
+    raw = read_table(table)
+    typed = _typed(raw.frame, encoding, table)
+    gaps = typed.isna()
     typed = _solved(typed, encoding)
     _check_solvable(typed, encoding, table)
     size = block(source.schema)
-    blocks = (_filled(source, typed[start : start + size], seed, start) for start in range(0, len(typed), size))
+    blocks = (_filled(source, typed[start : start + size], seed, start, table) for start in range(0, len(typed), size))
     filled = pd.concat(blocks, ignore_index=True)
-    result = texts.astype("string")
-    for column in encoding.columns:
-        if column.kind != "key":
-            written = write(column, filled[column.name])
-            result[column.name] = result[column.name].where(~gaps[column.name], written)
-    check_rules(encoding.rules, filled, encoding.by_name, out)
+    check_rules(encoding.rules, filled, encoding.by_name, table)
     out.parent.mkdir(parents=True, exist_ok=True)
+    columns = [column for column in encoding.columns if column.kind != "key"]
     if out.suffix == ".parquet":
-        result.to_parquet(out, index=False)
+        pyarrow.parquet.write_table(_as_parquet(raw, filled, gaps, columns), out)
     else:
-        result.to_csv(out, index=False, lineterminator="\n")
-    return sum(int(gaps[column.name].sum()) for column in encoding.columns if column.kind != "key")
+        texts = raw.frame.astype("string")
+        for column in columns:
+            written = write(column, filled[column.name])
+            texts[column.name] = texts[column.name].where(~gaps[column.name], written)
+        texts.to_csv(out, index=False, lineterminator="\n")
+    return int(gaps[[column.name for column in columns]].to_numpy().sum())
 
 
-def _typed(texts: pd.DataFrame, encoding: Encoding, table: Path) -> pd.DataFrame:
+def _as_parquet(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column]) -> pa.Table:
+    """Return the table with its gaps filled in the types that it came with; of text, in those of the run's columns."""
+    arrays = {name: pa.array(raw.frame[name], from_pandas=True) for name in map(str, raw.frame)}
+    for column in columns:
+        array = to_arrow(replace(column, stored=raw.types.get(column.name)), filled[column.name])
+        if raw.types and not pa.types.is_dictionary(array.type):  # what is there stays as it is, to the last digit
+            array = pc.if_else(pa.array(gaps[column.name]), array, arrays[column.name].cast(array.type))
+        arrays[column.name] = array
+    return pa.table(arrays)
+
+
+def _typed(frame: pd.DataFrame, encoding: Encoding, table: Path) -> pd.DataFrame:
     """Return the values of the columns that the run knows, ``<NA>`` in gaps."""
+    if not len(frame):
+        raise GenloopError(f"{table}: holds no rows; there is nothing to fill")
     found = {}
     for column in encoding.columns:
-        if column.name not in texts:
+        if column.name not in frame:
             raise GenloopError(f"{table}: has no column '{column.name}'; add it, empty where nothing is known")
-        values, _ = blank_missing(texts[column.name].astype("string"))
-        found[column.name] = _parsed(column, values, table)
+        values = frame[column.name]
+        if column.kind in ("integer", "float", "datetime") and not pd.api.types.is_string_dtype(values):
+            found[column.name] = _converted(column, values, table)
+        else:
+            found[column.name] = _parsed(column, as_text(values, column.values)[0], table)
     return pd.DataFrame(found)
+
+
+def _converted(column: Column, values: pd.Series, table: Path) -> pd.Series:
+    """Return numbers or moments of Parquet in the type of their column."""
+    try:
+        return _finite(column, plain(values).astype(column.dtype), table)
+    except (ValueError, TypeError):
+        raise GenloopError(f"{table}: column '{column.name}' is no {column.kind}, as it was for the run") from None
+
+
+def _finite(column: Column, values: pd.Series, table: Path) -> pd.Series:
+    if column.kind == "float" and np.isinf(values.to_numpy(dtype=float, na_value=0.0)).any():
+        row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
+        raise GenloopError(f"{table}: row {row}, column '{column.name}' is infinite; empty it")
+    return values
 
 
 def _parsed(column: Column, values: pd.Series, table: Path) -> pd.Series:
@@ -73,7 +110,7 @@ def _parsed(column: Column, values: pd.Series, table: Path) -> pd.Series:
                 f"{table}: {where(values, strange.iloc[0], column.name)} does not occur in the training rows; empty it"
             )
     try:
-        return parse(column, values)
+        return _finite(column, parse(column, values), table)
     except (ValueError, TypeError):
         bad = next(
             value for value in values.dropna().unique() if not parses(column, pd.Series([value], dtype="string"))
@@ -107,7 +144,7 @@ def _check_solvable(typed: pd.DataFrame, encoding: Encoding, table: Path) -> Non
                 )
 
 
-def _filled(source: Source, typed: pd.DataFrame, seed: int, start: int) -> pd.DataFrame:
+def _filled(source: Source, typed: pd.DataFrame, seed: int, start: int, table: Path) -> pd.DataFrame:
     """Return rows without gaps, drawn until no gap is filled with a missing value."""
     encoding: Encoding = source.schema.encoding
     layout = Layout(source.schema.sizes)
@@ -130,5 +167,5 @@ def _filled(source: Source, typed: pd.DataFrame, seed: int, start: int) -> pd.Da
         result.loc[done] = frame.loc[done]
         waiting = np.setdiff1d(waiting, done)
     if len(waiting):
-        raise GenloopError(f"row {start + waiting[0] + 1}: no value is found for a gap; fill it in by hand")
+        raise GenloopError(f"{table}: row {start + waiting[0] + 1}: no value is found for a gap; fill it in by hand")
     return result

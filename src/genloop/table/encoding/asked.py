@@ -25,6 +25,8 @@ def ask_for(encoding: Encoding, where: Mapping[str, bool | int | float | str | N
     for name, value in where.items():
         column = _column(encoding, name)
         typed = _typed(column, value)
+        if column.kind == "constant":
+            continue  # all rows have it
         part = Encoding((column,), tuple(span for span in encoding.spans if span.column == name))
         found_codes, found_places = part.encode(pd.DataFrame({name: typed}))
         back = part.decode(found_codes, found_places)[name]

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ class Column:
     missing: str | None = None  # the most frequent spelling of a missing value; None: none is missing
     bounds: tuple[int, int] | None = None  # of a date and time in microseconds: the first and last of training rows
     ordered: bool = False  # a category's values stand in an order that means something
-    stored: str | None = None  # pandas' type of a column that came with one; None: it was text
+    stored: str | None = None  # Arrow's name of the type of a column that came with one; None: it was text
 
     @property
     def dtype(self) -> Any:
@@ -43,7 +43,8 @@ class Column:
 
     def state(self) -> dict[str, Any]:
         """Return what ``schema.json`` says of the column."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, (), False)}
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in values.items() if value != default}
 
     @staticmethod
     def of(state: dict[str, Any]) -> "Column":
@@ -58,7 +59,7 @@ def parse(column: Column, texts: pd.Series) -> pd.Series:
         ValueError: a text is no value of this kind.
     """
     if column.kind == "integer":
-        return texts.astype("Int64")
+        return texts.str.removeprefix("+").astype("Int64")
     if column.kind == "float":
         return texts.astype("Float64")
     if column.kind == "boolean":

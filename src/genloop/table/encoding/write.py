@@ -13,8 +13,8 @@ import pyarrow.parquet
 from genloop.table.encoding.columns import Column, write
 from genloop.table.encoding.rows import Encoding
 
-DECIMAL = re.compile(r"decimal128\((\d+), (\d+)\)\[pyarrow\]")
-TEXT = {"key", "category", "constant", "boolean"}  # kinds that Parquet files of other types than text had to become
+WORDS = {"key", "category", "constant", "boolean"}  # kinds whose values are told by what they spell
+NARROW = 32  # bits that the numbers of keys have at least, since any number of rows may be drawn
 
 
 class Writer:
@@ -42,37 +42,71 @@ class Writer:
         rows = self.encoding.decode(codes, places, first=self.rows)
         texts = pd.DataFrame({column.name: write(column, rows[column.name]) for column in self.encoding.columns})
         texts.to_csv(self.folder / "samples.csv", mode="a", header=self.rows == 0, index=False, lineterminator="\n")
-        typed = {column.name: stored(column, rows[column.name], texts[column.name]) for column in self.encoding.columns}
-        block = pa.Table.from_pandas(pd.DataFrame(typed), preserve_index=False).replace_schema_metadata(None)
-        schema = pa.schema([(field.name, self._arrow_type(field)) for field in block.schema])
+        columns = {column.name: to_arrow(column, rows[column.name]) for column in self.encoding.columns}
+        block = pa.table(columns)
         if self._parquet is None:
-            self._parquet = pyarrow.parquet.ParquetWriter(self.folder / "samples.parquet", schema)
-        self._parquet.write_table(block.cast(schema))
+            self._parquet = pyarrow.parquet.ParquetWriter(self.folder / "samples.parquet", block.schema)
+        self._parquet.write_table(block)
         self.rows += len(rows)
 
-    def _arrow_type(self, field: Any) -> Any:
-        """Return the type of a column in the file: text as everybody reads it, moments in the zone they came with."""
-        kind = self.encoding.by_name[field.name].stored or ""
-        if decimal := DECIMAL.fullmatch(kind):
-            return pa.decimal128(*map(int, decimal.groups()))
-        zone = kind.partition(", ")[2].rstrip("]")
-        if zone:
-            return pa.timestamp(field.type.unit, zone)
-        return pa.string() if pa.types.is_large_string(field.type) else field.type
+
+def to_arrow(column: Column, values: pd.Series) -> Any:
+    """Return typed values as an Arrow array of the type that the raw file had for them, else of that of their kind."""
+    if column.stored is None:
+        array = pa.array(values, from_pandas=True)
+        return array.cast(pa.string()) if pa.types.is_large_string(array.type) else array
+    kind = stored_type(column, column.stored)
+    if pa.types.is_dictionary(kind):
+        known = [*column.values, *([column.missing] if column.missing else [])]
+        places = pd.Series(pd.Index(known).get_indexer(pd.Index(_written(column, values))))
+        codes = pa.array(places.mask(places < 0).astype("Int32")).cast(kind.index_type)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(known, kind.value_type), ordered=kind.ordered)
+    words = column.kind in WORDS and not (column.kind == "boolean" and pa.types.is_boolean(kind))
+    if words or _is_text(kind) or pa.types.is_decimal(kind):
+        return _spelled(_written(column, values), kind)
+    return pa.array(values, from_pandas=True).cast(
+        kind, safe=False
+    )  # moments and numbers have no more places than theirs
 
 
-def stored(column: Column, values: pd.Series, texts: pd.Series) -> pd.Series:
-    """Return values in the type that the raw Parquet file had for them, or in that of their kind where it was text."""
-    kind: Any = column.stored
-    if kind is None:
-        return values
-    if kind in ("str", "string", "object") or DECIMAL.fullmatch(kind):  # of text Arrow makes exact decimal numbers
-        return texts.mask(values.isna())
-    if str(kind).startswith("datetime64"):
-        moments: Any = str(kind).partition(",")[0].rstrip("]") + "]"  # in UTC, where there is a zone
-        return values.astype(moments)
-    if column.stored == "category":
-        return values.astype(pd.CategoricalDtype(list(column.values), ordered=column.ordered))
-    if column.kind in TEXT:
-        return pd.to_numeric(values.astype(object)).astype(kind)
-    return values.astype(kind)
+def _written(column: Column, values: pd.Series) -> pd.Series:
+    """Return values as text; a missing one as it was spelled, or missing where it was."""
+    texts = write(column, values)
+    return texts if column.missing else texts.mask(values.isna())
+
+
+def stored_type(column: Column, name: str) -> Any:
+    """Return the type that a column is stored in: text where its words are not of the raw type."""
+    kind = arrow_type(name)
+    if column.kind == "key" and not _is_text(kind):
+        wide = pa.types.is_integer(kind) and kind.bit_width >= NARROW
+        return kind if wide else pa.int64() if pa.types.is_integer(kind) else pa.string()
+    if column.kind in WORDS and not pa.types.is_dictionary(kind):
+        try:
+            _spelled(pd.Series(column.values, dtype="string"), kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return pa.string()
+    return kind if not pa.types.is_dictionary(kind) or column.values else pa.string()
+
+
+def _is_text(kind: Any) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _spelled(texts: pd.Series, kind: Any) -> Any:
+    """Return what texts say in a type of Arrow."""
+    array = pa.array(texts, pa.string(), from_pandas=True)
+    if pa.types.is_date(kind):  # days may be written as moments
+        array = array.cast(pa.timestamp("us"))
+    return array.cast(kind)
+
+
+def arrow_type(name: str) -> Any:
+    """Return the type that Arrow calls by this name."""
+    if found := re.fullmatch(r"(decimal\d+)\((\d+), (-?\d+)\)", name):
+        return getattr(pa, found[1])(int(found[2]), int(found[3]))
+    if found := re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name):
+        return pa.timestamp(found[1], found[2])
+    if found := re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>", name):
+        return pa.dictionary(pa.type_for_alias(found[2]), pa.type_for_alias(found[1]), found[3] == "1")
+    return pa.type_for_alias(name)

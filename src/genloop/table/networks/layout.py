@@ -1,7 +1,6 @@
 """Which numbers of an encoded row belong to which span, for arithmetic over all spans at once."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
 
 import torch
@@ -16,10 +15,9 @@ PerSpan = Float[Tensor, "batch spans"]
 LARGEST = 40.0  # logit
 
 
-def _in_full(numbers: Tensor) -> AbstractContextManager[object]:
-    """Compute in full precision; where there are no numbers, as when memory is forecast, there is none to choose."""
-    kind = numbers.device.type
-    return nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False)
+def _in_full(numbers: Tensor) -> torch.autocast:
+    """Compute in full precision."""
+    return torch.autocast(numbers.device.type, enabled=False)
 
 
 class Layout(nn.Module):

@@ -1,6 +1,7 @@
 """Tells what each column of a raw table holds, from all of its values, unless ``columns:`` in params.yaml says so."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,16 @@ TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y")
 TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M:%S.%f", "T%H:%M:%S.%f", "T%H:%M:%S.%fZ")
 FORMATS = (*(date + time for date in DATES for time in TIMES), "%Y%m%dT%H%M%S")
+# Numbers and dates in forms that are not read: with a decimal comma, a currency, a percent sign, an offset of the zone.
+UNREAD = re.compile(
+    r"[+-]?\d{1,3}([ .']?\d{3})*,\d+|[$€£]\s?[+-]?\d[\d.,]*|[+-]?\d[\d.,]*\s?[%€$£]"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?[+-]\d\d:?\d\d"
+)
 MOSTLY = 0.9  # of the values that are numbers make the others faults
 REPEATED = 2  # times that each value of a category occurs, on the average, at least, where it is of several words
 PROSE = 3  # words in a text, on the average, that make it prose
 TYPED_DECIMALS = 6  # of numbers that come as such: more tell nothing of how they were written
+LARGEST = 2**53  # integer up to which all are exact in double precision
 DECIMALS = 12  # more are what binary numbers look like when they are written out
 
 
@@ -37,17 +44,23 @@ def tell(name: str, values: pd.Series, place: object) -> tuple[Column, pd.Series
         texts, missing = blank_missing(values)
         column = _spelled(name, texts, missing, place)
         return column, parse(column, texts)
-    if getattr(values.dtype, "tz", None) is not None:
-        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
     exact: Any = values.dtype.pyarrow_dtype if isinstance(values.dtype, pd.ArrowDtype) else None
-    if exact is not None:
-        values = values.astype("datetime64[us]" if pa.types.is_date(exact) else "Float64")
+    values = plain(values)
     column = _typed(name, values, place)
     if exact is not None and column.kind == "datetime":
         column = replace(column, format="%Y-%m-%d")
     elif exact is not None and column.kind == "float":
         column = replace(column, decimals=exact.scale)
     return column, values.astype(column.dtype)
+
+
+def plain(values: pd.Series) -> pd.Series:
+    """Return moments in a zone in UTC, days as moments and decimal numbers as floats; other values as they are."""
+    if getattr(values.dtype, "tz", None) is not None:
+        return values.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return values.astype("datetime64[us]" if pa.types.is_date(values.dtype.pyarrow_dtype) else "Float64")
+    return values
 
 
 def _typed(name: str, values: pd.Series, place: object) -> Column:
@@ -61,15 +74,19 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     if pd.api.types.is_bool_dtype(values):
         return Column(name, "boolean", values=("False", "True"), missing=missing)
     if pd.api.types.is_datetime64_any_dtype(values):
-        return Column(name, "datetime", format="%Y-%m-%d %H:%M:%S", missing=missing)
+        fraction = ".%f" if (present.dt.microsecond != 0).any() else ""
+        return Column(name, "datetime", format=f"%Y-%m-%d %H:%M:%S{fraction}", missing=missing)
     if isinstance(values.dtype, pd.CategoricalDtype):
         known = tuple(map(str, values.dtype.categories))
         return Column(name, "category", values=known, missing=missing, ordered=bool(values.dtype.ordered))
     if pd.api.types.is_integer_dtype(values):
+        if max(-int(present.min()), int(present.max())) > LARGEST:
+            remedy = f"set columns.{name}: category or key if they are names, or omit"
+            raise GenloopError(f"{place}: column '{name}' holds integers beyond 2^53, which are not exact; {remedy}")
         counted = missing is None and present.is_unique and present.max() - present.min() == len(present) - 1
         return Column(name, "key" if counted else "integer", missing=missing)
     if not pd.api.types.is_float_dtype(values):
-        raise GenloopError(f"{place}: column '{name}' has the type {values.dtype}; set columns.{name}: omit")
+        raise strange_type(name, values.dtype, place)
     numbers = present.to_numpy(dtype=float)
     if not np.isfinite(numbers).all():
         row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
@@ -78,9 +95,14 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     return Column(name, "float", decimals=next(exact, None), missing=missing)
 
 
-def blank_missing(texts: pd.Series) -> tuple[pd.Series, str | None]:
-    """Return texts with ``<NA>`` for a missing value, and its most frequent spelling."""
-    missing = texts.isna() | texts.str.casefold().isin(MISSING)
+def strange_type(name: str, kind: object, place: object) -> GenloopError:
+    """Return the error of a column of values that are none of a table."""
+    return GenloopError(f"{place}: column '{name}' has the type {kind}; set columns.{name}: omit")
+
+
+def blank_missing(texts: pd.Series, kept: Sequence[str] = ()) -> tuple[pd.Series, str | None]:
+    """Return texts with ``<NA>`` for a missing value, and its most frequent spelling; what is ``kept`` is a value."""
+    missing = texts.isna() | (texts.str.casefold().isin(MISSING) & ~texts.isin(list(kept)))
     spelled = texts[missing].dropna()
     spelling = None if not missing.any() else str(spelled.mode().iloc[0]) if len(spelled) else ""
     return texts.astype("string").mask(missing), spelling
@@ -103,6 +125,7 @@ def _spelled(name: str, texts: pd.Series, missing: str | None, place: object) ->
         if column:
             return replace(column, missing=missing)
     _check_mixed(name, texts, values, place)
+    _check_unread(name, texts, values, place)
     return _words(name, texts, values, missing, place)
 
 
@@ -153,6 +176,14 @@ def _check_mixed(name: str, texts: pd.Series, values: list[str], place: object) 
         told = where(texts, strange[0], name)
         remedy = f"mend it, leave it empty where it means a missing value, or set columns.{name}: category"
         raise GenloopError(f"{place}: {told} is no number, as {share:.0%} of the column are; {remedy}")
+
+
+def _check_unread(name: str, texts: pd.Series, values: list[str], place: object) -> None:
+    """Refuse a column of numbers or dates in a form that is not read: as words they would lose their meaning."""
+    unread = [value for value in values if UNREAD.fullmatch(value)]
+    if unread and texts.isin(unread).sum() / texts.notna().sum() >= MOSTLY:
+        remedy = f"write 1234.5 or 2024-01-31 10:00:00, or set columns.{name}: category if it is a name"
+        raise GenloopError(f"{place}: {where(texts, unread[0], name)} is written in a form that is not read; {remedy}")
 
 
 def _words(name: str, texts: pd.Series, values: list[str], missing: str | None, place: object) -> Column:

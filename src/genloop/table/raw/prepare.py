@@ -1,5 +1,6 @@
 """From what people have to typed rows and codes: reads a table, tells its columns, splits it and writes it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from genloop.table.encoding.association import association
 from genloop.table.encoding.columns import Column, instead
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules, read_rules
-from genloop.table.raw.read import Form, find_tables, read_table
+from genloop.table.raw.infer import empty
+from genloop.table.raw.read import Table, find_tables, read_table
 from genloop.table.raw.stated import tell_or_take
 
 FEWEST = 10  # rows
@@ -28,13 +30,16 @@ def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
     """
     paths = find_tables(raw)
     tables = {split: read_table(path) for split, path in paths.items()}
-    raw_rows, tests = _joined(raw, {split: frame for split, (frame, _) in tables.items()}, choices)
-    told = _told(raw_rows, choices, raw)
+    raw_rows, tests = _joined(raw, {split: table.frame for split, table in tables.items()}, choices)
+    told = _told(raw_rows, next(iter(tables.values())).types, choices, raw)
     columns = tuple(column for column, _ in told)
     frame = pd.DataFrame({column.name: values for column, values in told})
     rules = read_rules(choices.rules, columns)
     check_rules(rules, frame, {column.name: column for column in columns}, raw)
     train, test = (frame[mask].reset_index(drop=True) for mask in (~tests, tests))
+    for column in columns:
+        if train[column.name].isna().all():
+            raise empty(column.name, f"{raw}: among the training rows")
     encoding = Encoding.fit(train, columns, rules)
     if not encoding.spans:
         raise GenloopError(f"{raw}: holds only keys and constants; there is nothing to learn")
@@ -48,7 +53,9 @@ def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
         write_json(folder / "report.json", _report(paths, tables, columns, train, test))
 
 
-def _told(rows: pd.DataFrame, choices: TablePrepare, place: object) -> list[tuple[Column, pd.Series]]:
+def _told(
+    rows: pd.DataFrame, types: Mapping[str, str], choices: TablePrepare, place: object
+) -> list[tuple[Column, pd.Series]]:
     """Return what each column holds, and its typed values, without those that are to be left out."""
     names = list(map(str, rows))
     unknown = sorted(choices.columns.keys() - set(names))
@@ -56,7 +63,7 @@ def _told(rows: pd.DataFrame, choices: TablePrepare, place: object) -> list[tupl
         raise GenloopError(f"columns.{unknown[0]}: {place} has no such column; {instead(unknown[0], names)}")
     stated = {name: choices.columns.get(name) for name in names}
     kept = {name: choice for name, choice in stated.items() if choice is None or choice.kind != "omit"}
-    return [tell_or_take(name, rows[name], place, choice) for name, choice in kept.items()]
+    return [tell_or_take(name, rows[name], types.get(name), place, choice) for name, choice in kept.items()]
 
 
 def _schema(encoding: Encoding, train: pd.DataFrame) -> dict[str, Any]:
@@ -79,6 +86,12 @@ def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[p
     if any(other != names[0] for other in names):
         strange = sorted(set(names[0]).symmetric_difference(names[1])) or names[1]
         raise GenloopError(f"{raw}: train and test differ in the column {strange[0]}; give both the same columns")
+    first, *others = frames.values()
+    for other in others:  # a column that is all missing in one file has the type of the other
+        for one, two in ((first, other), (other, first)):
+            for name in one:
+                if one[name].isna().all():
+                    one[name] = one[name].astype(two[name].dtype)
     joined = pd.concat(frames.values(), ignore_index=True)
     if len(joined) < FEWEST:
         raise GenloopError(f"{raw}: {len(joined)} rows are too few to learn from; at least {FEWEST} are needed")
@@ -92,17 +105,19 @@ def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[p
 
 def _report(
     paths: dict[str, Path],
-    tables: dict[str, tuple[pd.DataFrame, Form | None]],
+    tables: dict[str, Table],
     columns: tuple[Column, ...],
     train: pd.DataFrame,
     test: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return what was found and decided, for people."""
     forms = {
-        paths[split].name: form and {"encoding": form.encoding, "delimiter": form.delimiter}
-        for split, (_, form) in tables.items()
+        paths[split].name: table.form and {"encoding": table.form.encoding, "delimiter": table.form.delimiter}
+        for split, table in tables.items()
     }
     missing = train.isna().mean()
+    keys = [column.name for column in columns if column.kind == "key"]  # which tell apart what is else the same
+    seen, held_out = train.drop(columns=keys), test.drop(columns=keys)
     return {
         "files": forms,
         "split": "official" if len(tables) > 1 else "drawn",
@@ -111,7 +126,7 @@ def _report(
         "columns": {column.name: column.kind for column in columns},
         "missing": {name: round(float(share), 6) for name, share in missing.items() if share},
         "duplicates": {
-            "within_train": int(train.duplicated().sum()),
-            "test_in_train": int(test.merge(train.drop_duplicates(), how="inner").shape[0]),
+            "within_train": int(seen.duplicated().sum()),
+            "test_in_train": int(held_out.merge(seen.drop_duplicates(), how="inner").shape[0]),
         },
     }

@@ -6,15 +6,16 @@ pandas, which fills short rows in silence.
 
 import csv
 import gzip
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
 from genloop.errors import GenloopError
+from genloop.table.raw.parquet import check_names, first_line, read_parquet
 
 DELIMITERS = ",;\t|"
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # at the beginning of a file
@@ -29,6 +30,15 @@ class Form:
     encoding: str
     delimiter: str
     header: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A raw table: text where the file is text."""
+
+    frame: pd.DataFrame
+    form: Form | None = None  # of text
+    types: Mapping[str, str] = field(default_factory=dict)  # Arrow's names of the types that columns of Parquet have
 
 
 def find_tables(raw: Path) -> dict[str, Path]:
@@ -49,43 +59,25 @@ def find_tables(raw: Path) -> dict[str, Path]:
     return {"train": by_name["train"], "test": by_name["test"]}
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, Form | None]:
-    """Return a table, text where the file is text, and its form; Parquet brings types of its own and has no form.
+def read_table(path: Path) -> Table:
+    """Return a table, with the form of text or the types of Parquet.
 
     Raises:
         GenloopError: names the line that is no row, or the column that is none.
     """
     if _suffix(path) == ".parquet":
-        try:
-            frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
-        except (pa.ArrowInvalid, OSError) as error:
-            raise GenloopError(f"{path}: is no Parquet file that can be read: {_first_line(error)}") from None
-        _check_names(path, [str(name) for name in frame.columns])
-        return frame.astype(_exact_types(path, frame)), None
+        frame, types = read_parquet(path)
+        return Table(frame, types=types)
     form = _recognize(path)
-    frame = _read_text(path, form)
+    frame, form = _read_text(path, form)
     repeated = (frame == list(form.header)).all(axis=1).to_numpy().nonzero()[0]
     if len(repeated):
         raise GenloopError(f"{path}: row {repeated[0] + 1} repeats the header; remove it")
-    return frame, form
-
-
-def _exact_types(path: Path, frame: pd.DataFrame) -> dict[str, pd.ArrowDtype]:
-    """Return Arrow's own types of days and of decimal numbers, for which pandas has none."""
-    fields = (field for field in pyarrow.parquet.read_schema(path) if field.name in frame)
-    return {
-        field.name: pd.ArrowDtype(field.type)
-        for field in fields
-        if pa.types.is_date(field.type) or pa.types.is_decimal(field.type)
-    }
+    return Table(frame, form)
 
 
 def _suffix(path: Path) -> str:
     return Path(path.stem if path.suffix.lower() == ".gz" else path).suffix.lower()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _recognize(path: Path) -> Form:
@@ -95,15 +87,17 @@ def _recognize(path: Path) -> Form:
         with opened(path, "rb") as file:
             head = file.read(HEAD)
     except (OSError, EOFError) as error:
-        raise GenloopError(f"{path}: cannot be read: {_first_line(error)}") from None
+        raise GenloopError(f"{path}: cannot be read: {first_line(error)}") from None
     if not head.strip():
         raise GenloopError(f"{path}: is empty; put a table with a header there")
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), None) or _encoding(head)
-    lines = head.decode(encoding, errors="ignore").splitlines()
+    lines = head.decode(encoding, errors="ignore").splitlines(keepends=True)
+    if not lines[0].strip():
+        raise GenloopError(f"{path}: the first line is empty; put the names of the columns there")
     rows = {mark: list(csv.reader(lines[:20], delimiter=mark)) for mark in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda mark: _regularity(rows[mark]))
     header = tuple(name.strip() for name in rows[delimiter][0])
-    _check_names(path, list(header))
+    check_names(path, list(header))
     return Form(encoding, delimiter, header)
 
 
@@ -121,17 +115,8 @@ def _encoding(head: bytes) -> str:
     return "utf-8"
 
 
-def _check_names(path: Path, names: list[str]) -> None:
-    """Refuse columns that cannot be told apart by their names."""
-    for name in names:
-        if not name:
-            raise GenloopError(f"{path}: column {names.index(name) + 1} has no name; give it one in the first line")
-        if names.count(name) > 1:
-            raise GenloopError(f"{path}: the column name '{name}' stands twice; rename one of them")
-
-
-def _read_text(path: Path, form: Form) -> pd.DataFrame:
-    """Read rows as text without blanks around the values.
+def _read_text(path: Path, form: Form) -> tuple[pd.DataFrame, Form]:
+    """Read rows as text without blanks around the values; an encoding that was told by the beginning may be another.
 
     Raises:
         GenloopError: a row has more or fewer values than the header.
@@ -156,9 +141,11 @@ def _read_text(path: Path, form: Form) -> pd.DataFrame:
             ),
         )
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise GenloopError(f"{path}: cannot be read as a table: {_first_line(error)}") from None
+        if form.encoding == "utf-8" and "UTF8" in str(error):
+            return _read_text(path, replace(form, encoding="cp1252"))
+        raise GenloopError(f"{path}: cannot be read as a table: {first_line(error)}") from None
     if ragged:
         row, count = ragged[0]
         raise GenloopError(f"{path}: row {row} has {count} values where the header has {len(form.header)}; mend it")
     frame = table.to_pandas()
-    return frame.apply(lambda column: column.str.strip())
+    return frame.apply(lambda column: column.str.strip()), form

@@ -1,37 +1,52 @@
 """Columns whose kind ``columns:`` in params.yaml states: their values must be of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from genloop.choices import ColumnChoice
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, Kind, parse
-from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, empty, tell, where
+from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, empty, strange_type, tell, where
 
 
-def tell_or_take(name: str, values: pd.Series, place: object, choice: ColumnChoice | None) -> tuple[Column, pd.Series]:
+def tell_or_take(
+    name: str, values: pd.Series, stored: str | None, place: object, choice: ColumnChoice | None
+) -> tuple[Column, pd.Series]:
     """Return what a column holds, and its typed values: as stated, else as its values tell.
+
+    ``stored`` is Arrow's name of its type, None where it was text.
 
     Raises:
         GenloopError: a value is not of the stated kind, or the column cannot be told.
     """
-    stored = None if values.dtype == "str" else str(values.dtype)  # the reader of text hands over ``str``
+    if values.dtype == object:
+        raise strange_type(name, stored, place)
     kind = _kind(choice) if choice else None
     if choice is None or kind is None:
         column, typed = tell(name, values, place)
         return replace(column, stored=stored), typed
-    texts, missing = blank_missing(values.astype("string"))
+    texts, missing = as_text(values, choice.values or ())
     column = replace(_column(name, texts, kind, choice, place), missing=missing, stored=stored)
     return column, parse(column, texts)
 
 
+def as_text(values: pd.Series, kept: Sequence[str] = ()) -> tuple[pd.Series, str | None]:
+    """Return values as text, ``<NA>`` where one is missing, and how that is written; ``kept`` is never missing."""
+    texts = values.astype("string")
+    if pd.api.types.is_string_dtype(values):
+        return blank_missing(texts, kept)
+    return texts, "" if texts.isna().any() else None
+
+
 def _kind(choice: ColumnChoice) -> Kind | None:
     """Return the kind that is stated, or that follows from what else is."""
-    if choice.kind == "omit":
-        return None
-    follows: dict[Kind, object] = {"datetime": choice.format, "float": choice.decimals, "category": choice.values}
-    return choice.kind or next((kind for kind, stated in follows.items() if stated is not None), None)
+    category = choice.values or (choice.ordered or None)
+    follows: dict[Kind, object] = {"datetime": choice.format, "float": choice.decimals, "category": category}
+    stated: Any = choice.kind  # a column that is left out does not come here
+    return stated or next((kind for kind, stated in follows.items() if stated is not None), None)
 
 
 def _column(name: str, texts: pd.Series, kind: Kind, choice: ColumnChoice, place: object) -> Column:

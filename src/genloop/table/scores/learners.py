@@ -63,6 +63,11 @@ def usefulness(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.D
     the target are left out. A target that never varies teaches nothing, which has the score of always telling it.
     """
     train, test = (rows[rows[target].notna()] for rows in (train, test))
+    if not is_number(
+        known[target]
+    ):  # a value of one row teaches nothing, and of many rows trees hold some of each back
+        repeated = train[target].duplicated(keep=False)
+        train = train[repeated] if repeated.any() else train
     features = Features(known, left_out=[target])
     measured = is_number(known[target])
     kind = HistGradientBoostingRegressor if measured else HistGradientBoostingClassifier
