@@ -33,7 +33,7 @@ def test_gaps_are_filled(finished: Project, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "gaps.csv", index=False)
     told = verb(finished, "fill", "rows_vae", tmp_path / "gaps.csv", tmp_path / "filled.parquet")
     assert "gaps filled in" in told
-    assert set(pd.read_parquet(tmp_path / "filled.parquet")["member"]) <= {"yes", "no"}
+    assert set(pd.read_parquet(tmp_path / "filled.parquet")["member"]) <= {True, False}
 
 
 FAULTS = {
