@@ -20,9 +20,9 @@ SIDE = 32  # pixels
 PREPARE = """\
 import sys
 from pathlib import Path
-from genloop.config import Prepare
+from genloop.choices import ImagePrepare
 from genloop.image.raw.prepare import prepare
-prepare(Path(sys.argv[1]), Prepare(modality="image"), Path(sys.argv[2]))
+prepare(Path(sys.argv[1]), ImagePrepare(modality="image"), Path(sys.argv[2]))
 """
 
 
