@@ -104,7 +104,8 @@ def check_forecast(name: str, system: Any, schema: Schema, gather: Gather, count
     """
     run = system.run
     taken, needed = psutil.Process().memory_info().rss, training_bytes(system, gather, count)
-    room, whose = float(_free()), f"{_free() / GIB:.2f} are free"
+    room: float = _free()
+    whose = f"{room / GIB:.2f} are free"
     if run.limits.memory is not None:
         room, whose = run.limits.memory * GIB - taken, f"limits.memory is {run.limits.memory:g}"
     if needed > room:

@@ -47,10 +47,6 @@ class GanSystem(System):
         """The networks that are saved and sampled from, by name."""
         return {"generator": self.averaged.module, "prior": self.prior}
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return the critic's verdict on as many fake records as the batch has real ones."""
-        return self._verdicts(self._fake(batch), batch.condition)
-
     def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
         """Return the critic's and the generator's optimizer, each with the same schedule."""
         run = self.run

@@ -44,12 +44,6 @@ class VaeSystem(System):
         networks: Any = self.averaged.module if self.averaged else self.trained
         return dict(networks.items())
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return how probable the decoder makes each record, given one latent of it, in nats."""
-        x = self.trained["decoder"].observed(batch.x)
-        z, _ = self.trained["prior"].infer(self.trained["encoder"](x, batch.condition))
-        return self.trained["decoder"](z, batch.condition).log_prob(x)
-
     def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
         """Return one optimizer over all networks, with its schedule by step."""
         optimizer = Adam(self.trained.parameters(), self.run.lr, fused=True)
