@@ -13,12 +13,12 @@ import torch
 
 from benchmarks.data import PREPARED, arguments
 from benchmarks.genloop_run import train_anew, training_rate
-from benchmarks.measure import Stopwatch, add_result, last_results, machine, table
+from benchmarks.measure import Stopwatch, add_result, last_results, machine, scores_of, table
 from genloop.choices import TablePrepare, TableReference
 from genloop.config import TableGan, TableSample, TableVae
 from genloop.sampling import sample
 from genloop.table.raw.prepare import prepare
-from genloop.table.scores.compare import build_reference, score
+from genloop.table.scores.compare import build_reference
 
 RUNS: dict[str, Any] = {"vae": TableVae, "gan": TableGan}
 MINUTES = {"vae": 1.6, "gan": 5.0}  # a VAE that is trained longer comes nearer to its training rows
@@ -65,7 +65,7 @@ def measure(what: str, prepared: Path, reference: Path, seed: int, choices: argp
     spent = (watch.marks[-1][1] - watch.start) / 60
     samples = Path(f"benchmarks/results/adult_{what}_{seed}")
     sample(weights, TableSample(), samples)
-    scores, protocol = score(samples, reference)
+    scores, protocol = scores_of("table", samples, reference, prepared)
     line = {"what": what, "seed": seed, "budget": minutes, "set": " ".join(choices.set), "minutes": spent}
     add_result(RESULTS, line | {"epochs": epochs} | scores | {"protocol": protocol})
     print({name: round(scores.get(name, spent), 4) for name in COLUMNS}, flush=True)

@@ -15,11 +15,11 @@ import torch
 
 from benchmarks import dcgan, genloop_run
 from benchmarks.data import arguments, prepare_idx
-from benchmarks.measure import add_result, last_results, machine, table
+from benchmarks.measure import add_result, last_results, machine, scores_of, table
 from genloop.choices import ImageReference
 from genloop.image.data import draw, read_schema, write_samples
 from genloop.image.scores import features
-from genloop.image.scores.compare import build_reference, score
+from genloop.image.scores.compare import build_reference
 from genloop.outputs import replace_folder
 
 RUN: dict[str, Any] = {"batch": 128, "trainer": {"precision": "bf16-mixed"}}  # what differs from the defaults
@@ -42,7 +42,7 @@ def measure(what: str, prepared: Path, reference: Path, minutes: float, seed: in
     """Train one contender with one seed and add its scores to the results."""
     pictures, took = train(what, prepared, minutes, seed)
     folder = keep(folder_name(what, seed), pictures, prepared)
-    add_scores(folder, reference, {"what": what, "seed": seed, "budget": minutes, **took})
+    add_scores(folder, reference, prepared, {"what": what, "seed": seed, "budget": minutes, **took})
 
 
 def folder_name(what: str, seed: int) -> str:
@@ -59,17 +59,17 @@ def keep(name: str, pictures: torch.Tensor, prepared: Path) -> Path:
     return RESULTS / name
 
 
-def add_scores(folder: Path, reference: Path, line: dict[str, Any]) -> None:
+def add_scores(folder: Path, reference: Path, prepared: Path, line: dict[str, Any]) -> None:
     """Score a folder of samples and add that to the results."""
-    scores, protocol = score(folder, reference)
+    scores, protocol = scores_of("image", folder, reference, prepared)
     add_result(RESULTS / "fashion_gan.jsonl", line | scores | {"protocol": protocol})
     print(f"{line['what']} seed {line['seed']}: Frechet {scores['frechet']:.3f}", flush=True)
 
 
-def score_again(reference: Path) -> None:
+def score_again(reference: Path, prepared: Path) -> None:
     """Score what was generated before anew, after a change of the reference."""
     for line in last_results(RESULTS / "fashion_gan.jsonl", *KEYS):
-        add_scores(RESULTS / folder_name(line["what"], line["seed"]), reference, line)
+        add_scores(RESULTS / folder_name(line["what"], line["seed"]), reference, prepared, line)
 
 
 def print_table() -> None:
@@ -113,7 +113,7 @@ def main(choices: argparse.Namespace) -> None:
         prepared = prepare_idx(choices.data / "fashion-mnist", choices.records)
         reference = prepare_reference(prepared)
         if choices.score_again:
-            return score_again(reference)
+            return score_again(reference, prepared)
         for seed in choices.seeds:
             for what in choices.what:
                 measure(what, prepared, reference, choices.minutes, seed)

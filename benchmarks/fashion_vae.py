@@ -15,12 +15,11 @@ import torch
 from benchmarks.data import arguments, prepare_idx
 from benchmarks.fashion_gan import COUNT, keep, prepare_reference
 from benchmarks.genloop_run import draw_all, in_bf16, train_anew, vae
-from benchmarks.measure import Stopwatch, machine, table
+from benchmarks.measure import Stopwatch, machine, scores_of, table
 from genloop.bounds import Bounds
 from genloop.config import Vae
 from genloop.identity import read_tensors
 from genloop.image.data import read_schema
-from genloop.image.scores.compare import score
 from genloop.randomness import keyed_seed
 from genloop.sampling import Sampler, load_prior, load_sampler
 
@@ -55,7 +54,8 @@ def measure(run: Vae, prepared: Path, reference: Path) -> list[tuple[str | float
     } | {"reconstructions": reconstructions(bounds, run.seed)}
     rows: list[tuple[str | float, ...]] = []
     for name, found in pictures.items():
-        scores, _ = score(keep(f"fashion_vae_{run.prior}_{name.replace(' ', '_')}", found, prepared), reference)
+        folder = keep(f"fashion_vae_{run.prior}_{name.replace(' ', '_')}", found, prepared)
+        scores, _ = scores_of("image", folder, reference, prepared)
         rows.append(
             (
                 f"{run.prior} prior",

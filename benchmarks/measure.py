@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from genloop import plugins
+
 Rate = Callable[[], float]
 Cell = str | float | int
 
@@ -66,6 +68,15 @@ def machine() -> str:
         f"{torch.backends.cpu.get_cpu_capability()}, Python {platform.python_version()}, "
         f"load of the last minute {os.getloadavg()[0]:.1f}"
     )
+
+
+def scores_of(modality: str, samples: Path, reference: Path, prepared: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the scores of samples, those of the baselines with their names behind, and the protocol."""
+    figures, protocol = plugins.scores(modality).score(samples, reference, prepared, samples)
+    scores = dict(figures.scores)
+    for name, baseline in json.loads((reference / "reference.json").read_text())["baselines"].items():
+        scores |= {f"{metric}_{name}": baseline.get(metric) for metric in scores}
+    return scores, protocol
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -16,9 +16,8 @@ import torch
 from benchmarks.data import arguments, prepare_idx, subset
 from benchmarks.fashion_gan import COUNT, keep, prepare_reference
 from benchmarks.genloop_run import gan, train_for, training_rate
-from benchmarks.measure import interleave, machine, medians, ratio, table
+from benchmarks.measure import interleave, machine, medians, ratio, scores_of, table
 from genloop.config import Gan
-from genloop.image.scores.compare import score
 
 RECORDS = 640  # of a training whose speed is measured
 BASE: dict[str, Any] = {"data": "fashion", "loss": "relativistic", "critic_norm": "none"}
@@ -40,7 +39,7 @@ def frechet_after(name: str, run: Gan, prepared: Path, reference: Path, minutes:
     """Return the Frechet distance after a training of so many minutes of processor time."""
     pictures, _ = train_for(run, prepared, minutes, COUNT)
     folder = keep(f"penalty_{re.sub(r'[^a-z0-9]+', '_', name.lower())}", pictures, prepared)
-    return score(folder, reference)[0]["frechet"]
+    return scores_of("image", folder, reference, prepared)[0]["frechet"]
 
 
 def main(choices: argparse.Namespace) -> None:

@@ -15,6 +15,8 @@ def main() -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     sync = _verb(verbs, "sync", "bring MLflow in step with the outputs of all runs, as after a lost database")
     sync.add_argument("runs", nargs="*", help="only these runs")
+    beside = _verb(verbs, "compare", "show runs with intervals, seeds together, also those of experiments")
+    beside.add_argument("runs", nargs="*", help="only these runs")
     draw = _verb(verbs, "sample", "draw records from a trained run into a folder")
     draw.add_argument("run")
     draw.add_argument("out", type=Path, help="the folder, which is replaced")
@@ -37,6 +39,8 @@ def _verb(verbs: Any, name: str, purpose: str) -> argparse.ArgumentParser:
 def _do(options: argparse.Namespace) -> None:
     if options.verb == "sync":
         sync_runs(options.runs)
+    elif options.verb == "compare":
+        compare_runs(options.runs)
     elif options.verb == "sample":
         sample_run(options.run, options.set, options.out)
     else:
@@ -53,6 +57,17 @@ def sync_runs(names: list[str]) -> None:
         receipt = record(name, data)
         print(f"{name}: recorded, weights {receipt['weights'][:7]}")
     print(f"Compare them: {ui_command()}")
+
+
+def compare_runs(names: list[str]) -> None:
+    """Show the runs of the workspace beside those of the experiments that began at the present commit."""
+    from genloop.experiments import experiments
+    from genloop.summary import known_runs, list_runs, summarize
+
+    data = Path("data")
+    chosen = list_runs(data, names)
+    runs = {name: run["data"] for name, run in known_runs(data).items()}
+    print(summarize(data, list(experiments(runs)), chosen))
 
 
 def trained(name: str) -> Path:

@@ -1,6 +1,7 @@
 """Which run is which: hashes over content, never over names, times or places."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise GenloopError(
             f"{path}: cannot be read ({error}); 'dvc checkout' brings back what dvc.lock names"
         ) from None
+
+
+def hash_json(content: Any) -> str:
+    """Return the SHA-256 of what JSON can hold, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def group_of(choices: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Return a hash that runs share when their choices of training and of sampling differ in nothing but seeds."""
+    return hash_json([{key: value for key, value in part.items() if key != "seed"} for part in (choices, asked)])
 
 
 def hash_files(paths: Iterable[Path]) -> str:

@@ -14,6 +14,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from genloop.intervals import Figures
+
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
 DEFAULT_NETWORKS = {"image": "convolutional", "table": "dense"}
 SAMPLED = {"gan": "Generator", "vae": "Decoder"}  # the network that turns a latent into records
@@ -191,8 +193,11 @@ class ScoresModule(Protocol):
         """Write what every run on a data set is scored against, with the scores of real and of trivial records."""
         ...
 
-    def score(self, samples: Path, reference: Path) -> tuple[dict[str, float], dict[str, Any]]:
-        """Return the scores of a folder of samples, and the protocol under which they hold."""
+    def score(self, samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
+        """Return the scores of a folder of samples, and the protocol under which they hold.
+
+        The most suspicious pairs of generated and training records are shown in the folder ``out``.
+        """
         ...
 
 

@@ -2,40 +2,56 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from genloop.comparison import Entry, Value, comparable, group_runs, value_of
 from genloop.errors import GenloopError
 from genloop.workspace import main_root
 
 COLUMNS = {  # the scores that are shown
-    "image": ("frechet", "kid", "precision", "recall", "density", "coverage", "elbo"),
-    "table": ("shapes", "pairs", "detection", "usefulness", "nearer_to_training", "coverage", "elbo"),
+    "image": ("frechet", "kid", "precision", "recall", "density", "coverage", "copied", "elbo"),
+    "table": ("shapes", "pairs", "detection", "usefulness", "coverage", "closer_than_held_out", "copied", "elbo"),
 }
-BASELINES = {"image": ("real", "marginals"), "table": ("real", "bootstrap", "marginals")}
+NOTE = "± reaches to the ends of a 95 % interval: of one seed over the records, of several over the seeds."
 
 
-def summarize(data: Path) -> str:
-    """Return a table of the runs of each modality as Markdown, with the line that starts the MLflow UI."""
+def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = ()) -> str:
+    """Return a table of the runs of each data set as Markdown, with the line that starts the MLflow UI.
+
+    Args:
+        data: the folder of the pipeline's outputs.
+        entries: further runs, as of experiments.
+        only: the runs that are shown; none: all.
+    """
     runs = known_runs(data)
+    found = [*read_entries(data, runs), *entries]
     tables = []
-    for modality in COLUMNS:
-        names = {name: run["data"] for name, run in runs.items() if run["modality"] == modality}
-        if names:
-            tables.append("\n".join(_table(data, names, COLUMNS[modality], BASELINES[modality])))
-    return "\n\n".join([*tables, f"Compare them: {ui_command()}\n"])
+    for name in dict.fromkeys(run["data"] for run in runs.values()):
+        modality = next(run["modality"] for run in runs.values() if run["data"] == name)
+        chosen = [entry for entry in found if entry.data == name and (not only or entry.name in only)]
+        if chosen:
+            tables.append("\n".join(_table(name, chosen, COLUMNS[modality])))
+    return "\n\n".join([*tables, NOTE, f"Compare them: {ui_command()}\n"])
 
 
-def _table(data: Path, names: dict[str, str], columns: tuple[str, ...], baselines: tuple[str, ...]) -> list[str]:
-    """Return the lines of one table: the runs, then what else was scored on their data sets."""
-    lines = [f"| run | {' | '.join(columns)} | picture |", "|---" * (len(columns) + 2) + "|"]
-    beside: dict[str, str] = {}
-    for name, data_name in names.items():
-        scores = json.loads((data / "metrics" / f"{name}.json").read_text())
-        lines.append(_row(name, [scores.get(column) for column in columns], f"data/samples/{name}/grid.png"))
-        for kind in baselines:
-            values = [scores.get(f"{column}_{kind}") for column in columns]
-            beside[f"{data_name} {kind}"] = _row(f"({data_name}, {kind})", values, "")
-    return [*lines, *beside.values()]
+def read_entries(data: Path, runs: dict[str, dict[str, str]]) -> list[Entry]:
+    """Return the runs of the workspace that have been scored."""
+    paths = {name: data / "metrics" / f"{name}.json" for name in runs}
+    return [
+        Entry(name, runs[name]["data"], json.loads(path.read_text())) for name, path in paths.items() if path.exists()
+    ]
+
+
+def _table(data: str, entries: Sequence[Entry], columns: tuple[str, ...]) -> list[str]:
+    """Return the lines of one data set's table: the runs, then what else was scored on it."""
+    groups, told = comparable(group_runs(entries))
+    lines = [f"| {data} | seeds | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
+    for group in groups:
+        lines.append(_row(group.label, str(len(group.entries)), [group.value(column) for column in columns]))
+    for kind, figures in groups[0].entries[0].metrics["baselines"].items():
+        lines.append(_row(f"({kind})", "", [value_of(figures, column) for column in columns]))
+    return [*lines, *(f"\n{line}" for line in told)]
 
 
 def known_runs(data: Path) -> dict[str, dict[str, str]]:
@@ -63,9 +79,9 @@ def list_runs(data: Path, names: list[str]) -> list[str]:
     return names or known
 
 
-def _row(name: str, values: list[float | None], picture: str) -> str:
-    shown = ("" if value is None else f"{value:.4g}" for value in values)
-    return f"| {name} | {' | '.join(shown)} | {picture} |"
+def _row(name: str, seeds: str, values: list[Value | None]) -> str:
+    shown = ("" if value is None else str(value) for value in values)
+    return f"| {name} | {seeds} | {' | '.join(shown)} |"
 
 
 def ui_command() -> str:

@@ -61,6 +61,47 @@ def test_parity_of_manifolds(case: str, features: dict, expected: dict) -> None:
     assert compared
 
 
+@needs_reference
+@pytest.mark.parametrize("case", ["real_vs_fake", "real_vs_collapsed"])
+def test_parity_of_the_kernel_distance_over_subsets(case: str, features: dict, expected: dict) -> None:
+    """The mean over subsets that torch-fidelity draws, the generated records first."""
+    real, fake = pair(case, features)
+    generator = np.random.RandomState(2020)
+
+    def subset(records: np.ndarray) -> np.ndarray:
+        return records[generator.choice(len(records), 250, replace=False)]
+
+    values = []
+    for _ in range(100):
+        generated = subset(fake)
+        values.append(metrics.kernel_distance(subset(real), generated))
+    known = expected[case]["kid_100_subsets_of_250_seed2020"]["torch-fidelity"]
+    assert np.mean(values) == pytest.approx(known["kernel_inception_distance_mean"], rel=1e-6)
+    assert np.std(values) == pytest.approx(known["kernel_inception_distance_std"], rel=1e-6)
+
+
+@needs_reference
+@pytest.mark.parametrize("name", ["logits", "logits_collapsed"])
+def test_parity_of_the_inception_score(name: str, features: dict, expected: dict) -> None:
+    known = expected["inception_score"][name]
+    score = metrics.inception_score(features[name])
+    assert score == pytest.approx(known["splits=1,shuffle=False"]["torchmetrics"], rel=1e-6)
+    parts = [metrics.inception_score(part) for part in np.array_split(features[name], 10)]
+    ten = known["splits=10,shuffle=False"]["torch-fidelity"]
+    assert np.mean(parts) == pytest.approx(ten["inception_score_mean"], rel=1e-6)
+    assert np.std(parts) == pytest.approx(ten["inception_score_std"], rel=1e-6)
+
+
+def test_classes_that_are_all_told_surely_and_alike_often_give_their_number() -> None:
+    logits = 50 * np.eye(4)[np.arange(40) % 4]
+    scores = metrics.class_scores(logits, np.full(4, 0.25))
+    assert scores == pytest.approx({"inception_score": 4.0, "modes": 4.0, "modes_divergence": 0.0}, abs=1e-9)
+    one = metrics.class_scores(logits[:1].repeat(9, 0), np.array([0.25, 0.75, 0.0, 0.0]))
+    assert one == pytest.approx({"inception_score": 1.0, "modes": 1.0, "modes_divergence": np.log(4)})
+    lacking = metrics.class_scores(logits, np.array([0.5, 0.5, 0.0, 0.0]))
+    assert np.isfinite(lacking["modes_divergence"])
+
+
 def test_frechet_distance_of_normal_samples_is_that_of_their_distributions() -> None:
     generator = np.random.default_rng(0)
     real = generator.normal(0, 1, (200_000, 2))

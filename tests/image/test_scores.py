@@ -2,20 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from genloop.choices import ImagePrepare, ImageReference
-from genloop.errors import GenloopError
+from genloop.image.data import PictureSchema, open_records, read_schema
 from genloop.image.raw.prepare import prepare
-from genloop.image.scores.compare import build_reference, draw_marginals
+from genloop.image.scores.compare import build_reference, draw_marginals, score, taken
+from genloop.image.scores.judge import MANIFOLD, OF_CLASSES, left_out
+from genloop.image.scores.taught import NAME, Lesson
 from tests.conftest import tiny_pictures
 
-CHOICES = ImageReference(modality="image", count=30, epochs=6)
+CHOICES = ImageReference(modality="image", count=80, epochs=2)
 
 
-def reference(folder: Path, count: int = 80, labelled: bool = True) -> dict:
+def reference(folder: Path, count: int = 400, labelled: bool = True) -> dict[str, Any]:
     images, labels = tiny_pictures(count)
     (folder / "raw").mkdir(parents=True)
     arrays = {"images": images} | ({"labels": labels} if labelled else {})
@@ -28,20 +31,61 @@ def reference(folder: Path, count: int = 80, labelled: bool = True) -> dict:
 @pytest.mark.parametrize(("labelled", "features"), [(True, "classifier"), (False, "random network")])
 def test_real_pictures_score_better_than_independent_pixels(tmp_path: Path, labelled: bool, features: str) -> None:
     found = reference(tmp_path, labelled=labelled)
+    real, copier, trivial = (found["baselines"][name] for name in ("real", "bootstrap", "marginals"))
     assert found["protocol"]["features"] == features
-    assert found["protocol"]["real_count"] == 16
-    assert found["scores"]["real"]["frechet"] < found["scores"]["marginals"]["frechet"]
+    assert found["protocol"]["real_count"] == 80
+    assert real["intervals"]["frechet"][1] < trivial["intervals"]["frechet"][0]
+    assert copier["frechet"] < trivial["frechet"]
+    assert real["intervals"].keys() == {name for name, value in real.items() if isinstance(value, float)}
     if labelled:
         assert found["protocol"]["features_accuracy"] == 1.0
+        assert real["modes"] == 2
+        assert real[NAME] > 0.9
+        assert trivial["left_out"] == {NAME: "the pictures have no classes; set conditional: true"}
+    else:
+        assert real["left_out"] == dict.fromkeys((*OF_CLASSES, NAME), "the data set has fewer than two classes")
 
 
-def test_the_same_reference_comes_out_twice(tmp_path: Path) -> None:
-    assert reference(tmp_path / "a") == reference(tmp_path / "b")
+def test_the_same_reference_comes_out_twice_and_scores_too(tmp_path: Path) -> None:
+    found = [reference(tmp_path / name) for name in "ab"]
+    assert found[0] == found[1]
+    pictures = open_records(tmp_path / "a/prepared", "test").pictures[:40, 0]
+    np.savez(tmp_path / "samples.npz", images=pictures)
+    scores = [score(tmp_path, tmp_path / name / "reference", tmp_path / name / "prepared", tmp_path) for name in "ab"]
+    assert scores[0] == scores[1]
+    figures, _ = scores[0]
+    assert figures.left_out["frechet"].startswith("40 generated pictures, and a covariance of 64 features needs more")
+    assert figures.scores["precision"] == 1.0
 
 
-def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GenloopError, match=r"16 training and 4 test pictures are too few for scores"):
-        reference(tmp_path, count=20)
+def test_too_few_pictures_leave_scores_out_and_say_why(tmp_path: Path) -> None:
+    found = reference(tmp_path, count=20)
+    real = found["baselines"]["real"]
+    assert real["left_out"]["recall"] == "4 held-out pictures, and balls reach to the 5th neighbor; raise holdout"
+    assert "frechet" not in real
+    assert np.isfinite(real["kid"])
+
+
+def test_what_cannot_be_taken_of_nothing_or_of_one() -> None:
+    assert left_out(0, 100, 64, 2)["kid"] == "there are no held-out pictures, and pairs are compared; raise holdout"
+    assert set(left_out(100, 1, 64, 2)) == {"frechet", "kid", *MANIFOLD}
+    assert left_out(100, 100, 64, 2) == {}
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [(None, "the pictures have no classes; set conditional: true"), ([1] * 9, "all pictures are of one class")],
+)
+def test_a_classifier_learns_nothing_of_pictures_without_classes(
+    tmp_path: Path, labels: list[int] | None, reason: str
+) -> None:
+    reference(tmp_path, count=100)
+    test = open_records(tmp_path / "prepared", "test")
+    pictures = taken(test, np.arange(9))
+    pictures = type(pictures)(pictures.pictures, None if labels is None else np.array(labels), 2)
+    lesson = Lesson(read_schema(tmp_path / "prepared"), test, CHOICES)
+    assert lesson.figures(pictures).left_out == {NAME: reason}
+    assert Lesson(PictureSchema(1, 8, 8), test, CHOICES).figures(pictures).scores == {}
 
 
 def test_marginals_keep_each_pixel_and_break_what_joins_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from genloop.table.scores import distances
 from genloop.table.scores.distances import Nearest, share_nearer_to_training
-from genloop.table.scores.metrics import share_of_new_rows
+from genloop.table.scores.metrics import is_new
 from tests.table.test_metrics import READING, REFERENCE, needs_reference
 
 ROWS = pd.DataFrame({"x": [0.0, 10.0, np.nan], "when": pd.to_datetime(["2024-01-01", "2024-01-03", "2024-01-02"]), "w": ["a", "b", None]})  # fmt: skip  # noqa: E501
@@ -47,7 +47,7 @@ def test_a_copier_is_caught_and_an_honest_generator_is_not() -> None:
     copied, fair = ([side.distances(rows) for side in sides] for rows in (copies, honest))
     assert share_nearer_to_training(*copied) > 0.95
     assert abs(share_nearer_to_training(*fair) - 0.5) < 0.05
-    assert share_of_new_rows(training, pd.concat([training, honest])) == 0.5
+    assert is_new(training, pd.concat([training, honest])).mean() == 0.5
 
 
 @needs_reference
@@ -60,6 +60,6 @@ def test_parity_of_distances(name: str) -> None:
         assert found[:10] == pytest.approx(expected[f"calculate_dcr_synthetic_vs_{key}"]["first10"])
         assert found.mean() == pytest.approx(expected[f"calculate_dcr_synthetic_vs_{key}"]["mean"])
     for known in expected["NewRowSynthesis"].values():
-        assert share_of_new_rows(read["real"], read["synthetic"]) == pytest.approx(known["score"])
+        assert is_new(read["real"], read["synthetic"]).mean() == pytest.approx(known["score"])
     share = expected["DCROverfittingProtection"]["synthetic_data_percentages"]["closer_to_training"]
     assert share_nearer_to_training(to_training, to_held_out) == pytest.approx(share)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genloop.table.scores.learners import detection, usefulness
+from genloop.table.scores.learners import teach, tell_apart
 
 
 def people(count: int, seed: int, related: bool = True) -> pd.DataFrame:
@@ -20,30 +20,31 @@ def people(count: int, seed: int, related: bool = True) -> pd.DataFrame:
 
 def test_rows_of_the_same_kind_cannot_be_told_apart_and_others_can() -> None:
     real = people(1_500, 0)
-    assert detection(real, people(2_000, 1), seed=0) == pytest.approx(0.5, abs=0.04)
+    assert tell_apart(real, people(2_000, 1), seed=0).score() == pytest.approx(0.5, abs=0.04)
     generator = np.random.default_rng(0)
     apart = people(1_500, 1).apply(lambda column: generator.permutation(column.to_numpy()))
-    assert detection(real, apart, seed=0) > 0.9
-    assert detection(real, apart, seed=0) == detection(real, apart, seed=0)
+    assert tell_apart(real, apart, seed=0).score() > 0.9
+    assert tell_apart(real, apart, seed=0).score() == tell_apart(real, apart, seed=0).score()
 
 
 def test_a_value_of_one_row_does_not_stop_the_learner() -> None:
     rows = people(10_500, 0)  # of more than 10,000 rows the trees hold some of each value back
     rows.loc[7, "pay"] = "unknown"
-    assert usefulness(rows, people(500, 1), "pay", rows, seed=0) > 0.7
+    assert teach(rows, people(500, 1), "pay", rows, seed=0).score() > 0.7
 
 
 def test_what_is_learned_from_generated_rows_is_measured_on_real_ones() -> None:
     real, test = people(1_500, 0), people(1_500, 1)
-    score = usefulness(real, test, "pay", real, seed=0)
+    score = teach(real, test, "pay", real, seed=0).score()
     assert score > 0.7
-    assert usefulness(people(1_500, 2), test, "pay", real, seed=0) == pytest.approx(score, abs=0.05)
+    assert teach(people(1_500, 2), test, "pay", real, seed=0).score() == pytest.approx(score, abs=0.05)
     assert (
-        usefulness(people(1_500, 2, related=False).drop(columns="tax").assign(tax=1.0), test, "pay", real, seed=0) < 0.6
+        teach(people(1_500, 2, related=False).drop(columns="tax").assign(tax=1.0), test, "pay", real, seed=0).score()
+        < 0.6
     )
-    assert usefulness(real, test, "tax", real, seed=0) > 0.9
+    assert teach(real, test, "tax", real, seed=0).score() > 0.9
 
 
 def test_a_target_that_never_varies_teaches_nothing() -> None:
     real = people(400, 0)
-    assert usefulness(real.assign(pay="low"), real, "pay", real, seed=0) < 0.5
+    assert teach(real.assign(pay="low"), real, "pay", real, seed=0).score() < 0.5

@@ -16,7 +16,7 @@ from torch.nn import functional
 from genloop.categories import draw_counted, one_hot
 from genloop.config import ImageSample
 from genloop.errors import GenloopError
-from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
+from genloop.image.encoding.pixels import Pictures, to_bytes, to_unit
 from genloop.plugins import Schema
 
 Conditions = Float[Tensor, "batch conditions"]
@@ -174,11 +174,14 @@ def write_samples(folder: Path, blocks: Iterable[tuple[Pictures, Conditions]], s
     np.savez_compressed(folder / "samples.npz", **arrays)
 
 
-def read_samples(folder: Path) -> Bytes:
-    """Read ``samples.npz`` back: [records, channels, height, width]."""
+def read_samples(folder: Path, schema: PictureSchema) -> PictureRecords:
+    """Read ``samples.npz`` back, with the class of each picture where the run was asked for classes."""
     with np.load(folder / "samples.npz", allow_pickle=False) as archive:
-        images = archive["images"]
-    return (images[..., None] if images.ndim == 3 else images).transpose(0, 3, 1, 2)
+        images, names = archive["images"], archive.get("labels")
+    pictures = (images[..., None] if images.ndim == 3 else images).transpose(0, 3, 1, 2)
+    places = {name: place for place, name in enumerate(schema.classes)}
+    labels = None if names is None else np.array([places[name] for name in names])
+    return PictureRecords(pictures, labels, len(schema.classes))
 
 
 def draw(records: Pictures, schema: Schema) -> Image.Image:

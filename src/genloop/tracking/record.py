@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 
 from genloop.config import Train
@@ -15,6 +15,7 @@ from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.outputs import read_choices
 from genloop.tracking.pictures import complete_previews
+from genloop.tracking.scores import log_scores
 from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
@@ -54,7 +55,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, metrics: Path
     known = store.client.get_run(run_id)
     _complete_curves(store, run_id, weights)
     complete_previews(store.client, run_id, weights / "previews")
-    _log_scores(store, known, json.loads(metrics.read_text()))
+    log_scores(store, known, json.loads(metrics.read_text()))
     if known.data.tags.get(RECORDED) != receipt["content"]:
         for folder, target in ((weights, "weights"), (samples, "samples")):
             store.client.log_artifacts(run_id, str(folder), target)
@@ -95,24 +96,6 @@ def _complete_curves(store: Store, run_id: str, weights: Path) -> None:
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _log_scores(store: Store, known: Run, scores: dict[str, Any]) -> None:
-    """Log each score, unless that value stands there already, and the protocol as tags.
-
-    They have the step 0, as has everything that is no curve: so the UI compares them as bars, whatever the epochs.
-    """
-    protocol = scores.pop("protocol")
-    latest = known.data.metrics
-    now = int(time.time() * 1000)
-    points = [
-        Metric(f"score/{key}", value, now, 0) for key, value in scores.items() if latest.get(f"score/{key}") != value
-    ]
-    tags = [RunTag(f"protocol.{key}", str(value)) for key, value in protocol.items()]
-    rows = "\n".join(f"| {key} | {value:.4g} |" for key, value in scores.items())
-    store.log(
-        known.info.run_id, points, tags=[*tags, RunTag("mlflow.note.content", f"| score | value |\n|---|---|\n{rows}")]
-    )
 
 
 def _dataset(data: str, weights: Path) -> DatasetInput:

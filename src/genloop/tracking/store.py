@@ -23,6 +23,7 @@ for noisy in ("mlflow", "alembic"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
 
 RUN, FINGERPRINT, WEIGHTS = "genloop.run", "genloop.fingerprint", "genloop.weights"
+GROUP = "genloop.group"  # equal for runs that differ in nothing but seeds
 MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
 LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
 

@@ -5,58 +5,63 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save
 
 from genloop.choices import ImageReference
-from genloop.errors import GenloopError
 from genloop.identity import hash_tensors, read_tensors
-from genloop.image.data import PictureRecords, open_labels, open_records, read_samples, read_schema
+from genloop.image.data import PictureRecords, PictureSchema, open_records, read_samples, read_schema
 from genloop.image.scores.features import Classifier, accuracy, extract, train_classifier
-from genloop.image.scores.metrics import NEIGHBORS, all_scores
+from genloop.image.scores.judge import Judge
+from genloop.image.scores.metrics import NEIGHBORS
+from genloop.image.scores.taught import Lesson
+from genloop.intervals import ROUNDS, Figures
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
 
+VERSION = 2  # of the scores: figures of different versions are not compared
+
 
 def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
-    """Write the feature network, the features of the test split, and the scores of two sets that nobody trained for.
+    """Write the feature network, the features of the test split, and the scores of three sets nobody trained for.
 
-    ``real`` scores training pictures against the test split: as good as it gets. ``marginals`` scores pictures whose
-    pixels are drawn independently, each from its own values in the training split: the trivial model.
-
-    Raises:
-        GenloopError: too few pictures to tell how they lie among each other.
+    ``real`` scores training pictures against the test split: as good as it gets. ``bootstrap`` scores training pictures
+    drawn again: a copier. ``marginals`` scores pictures whose pixels are drawn independently, each from its own values
+    in the training split: the trivial model.
     """
     schema, train, test = read_schema(prepared), open_records(prepared, "train"), open_records(prepared, "test")
-    if min(len(train), len(test), choices.count) <= NEIGHBORS:
-        raise GenloopError(
-            f"{prepared}: {len(train)} training and {len(test)} test pictures are too few for scores, which look at "
-            f"{NEIGHBORS} neighbors of each; add pictures, or raise holdout or reference.count"
-        )
-    network = train_classifier(schema, train, open_labels(prepared, "train"), choices)
+    network = train_classifier(schema, train, train.labels, choices)
     features = extract(network, test)
-    generator = keyed_generator(choices.seed, "baselines")
-    count = min(choices.count, len(train))
+    judge, lesson = Judge(network, features, shares(schema), choices.seed), Lesson(schema, test, choices)
     baselines = {
-        "real": PictureRecords(train.pictures[np.sort(generator.permutation(len(train))[:count])]),
-        "marginals": PictureRecords(draw_marginals(np.asarray(train.pictures), choices.count, generator)),
+        name: judge.figures(pictures) | lesson.figures(pictures)
+        for name, pictures in draw_baselines(train, choices).items()
     }
-    scores = {name: all_scores(features, extract(network, pictures)) for name, pictures in baselines.items()}
     with replace_folder(out) as folder:
         (folder / "classifier.safetensors").write_bytes(save(network.state_dict()))
         (folder / "schema.json").write_bytes((prepared / "schema.json").read_bytes())
         np.save(folder / "test_features.npy", features)
-        protocol: dict[str, Any] = {
-            "real": "test split",
-            "real_count": len(test),
-            "count": choices.count,
-            "train_count": count,
-            "features": "classifier" if len(schema.classes) > 1 else "random network",
-            "features_hash": hash_tensors(network.state_dict()),
+        known = {
+            "protocol": describe(schema, test, network, choices),
+            "choices": choices.model_dump(),
+            "baselines": {name: figures.as_dict() for name, figures in baselines.items()},
         }
-        labels = open_labels(prepared, "test")
-        if labels is not None and len(schema.classes) > 1:
-            protocol["features_accuracy"] = accuracy(network, test, labels)
-        write_json(folder / "reference.json", {"protocol": protocol, "scores": scores})
+        write_json(folder / "reference.json", known)
+
+
+def draw_baselines(train: PictureRecords, choices: ImageReference) -> dict[str, PictureRecords]:
+    """Return sets of pictures that nobody trained for, by name."""
+    generator = keyed_generator(choices.seed, "baselines")
+    real = np.sort(generator.permutation(len(train))[: choices.count])
+    again = np.sort(generator.integers(len(train), size=choices.count))
+    marginals = draw_marginals(np.asarray(train.pictures), choices.count, generator)
+    return {"real": taken(train, real), "bootstrap": taken(train, again), "marginals": PictureRecords(marginals)}
+
+
+def taken(records: PictureRecords, indices: np.ndarray) -> PictureRecords:
+    """Return some of the pictures, with their classes."""
+    labels = None if records.labels is None else records.labels[indices]
+    return PictureRecords(records.pictures[indices], labels, records.classes)
 
 
 def draw_marginals(pictures: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -65,14 +70,45 @@ def draw_marginals(pictures: np.ndarray, count: int, generator: np.random.Genera
     return np.take_along_axis(np.asarray(pictures), chosen, axis=0)
 
 
-def score(samples: Path, reference: Path) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return the scores of generated pictures, each with that of the two baselines beside it, and their protocol."""
+def shares(schema: PictureSchema) -> np.ndarray:
+    """Return the share of the training pictures that each class has; nothing where there are fewer than two."""
+    counts = np.array(schema.class_counts, dtype=float)
+    return counts / counts.sum() if len(counts) > 1 else np.empty(0)
+
+
+def describe(
+    schema: PictureSchema, test: PictureRecords, network: Classifier, choices: ImageReference
+) -> dict[str, Any]:
+    """Return the protocol under which all runs on a data set are scored."""
+    held_out = torch.from_numpy(np.array(test.pictures))
+    protocol: dict[str, Any] = {
+        "version": VERSION,
+        "real": "test split",
+        "real_count": len(test),
+        "real_hash": hash_tensors({"test": held_out}),
+        "generated_count": choices.count,
+        "size": f"{schema.channels}x{schema.height}x{schema.width}",
+        "resizing": "as prepared",
+        "features": "classifier" if len(schema.classes) > 1 else "random network",
+        "features_hash": hash_tensors(network.state_dict()),
+        "neighbors": NEIGHBORS,
+        "intervals": f"95 %, {ROUNDS} random parts",
+        "seed": choices.seed,
+    }
+    if test.labels is not None and len(schema.classes) > 1 and len(test):
+        protocol["features_accuracy"] = accuracy(network, test, test.labels)
+    return protocol
+
+
+def score(samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
+    """Return the scores of generated pictures and their protocol; the most suspicious ones are shown in ``out``."""
     known = json.loads((reference / "reference.json").read_text())
-    network = Classifier(read_schema(reference))
+    schema, choices = read_schema(reference), ImageReference.model_validate(known["choices"])
+    network = Classifier(schema)
     network.load_state_dict(read_tensors(reference / "classifier.safetensors"))
-    pictures = PictureRecords(read_samples(samples)[: known["protocol"]["count"]])
     features = np.load(reference / "test_features.npy", allow_pickle=False)
-    scores = all_scores(features, extract(network.eval(), pictures))
-    for name, baseline in known["scores"].items():
-        scores |= {f"{metric}_{name}": value for metric, value in baseline.items()}
-    return scores, known["protocol"]
+    generated = read_samples(samples, schema)
+    pictures = taken(generated, np.arange(min(len(generated), choices.count)))
+    judge = Judge(network.eval(), features, shares(schema), choices.seed)
+    lesson = Lesson(schema, open_records(prepared, "test"), choices)
+    return judge.figures(pictures) | lesson.figures(pictures), known["protocol"]

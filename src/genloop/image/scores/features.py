@@ -82,11 +82,11 @@ def train_classifier(
         order = keyed_generator(choices.seed, "classifier order", epoch).permutation(len(records))
         for start in range(0, len(order) - 1, BATCH):
             indices = order[start : start + BATCH]
-            logits = network(records.gather(indices))
+            told = network(records.gather(indices))
             if targets is None:
                 continue  # the pass still measured each feature's mean and deviation
             optimizer.zero_grad()
-            F.cross_entropy(logits, targets[indices]).backward()
+            F.cross_entropy(told, targets[indices]).backward()
             optimizer.step()
             schedule.step()
     return network.eval()
@@ -97,12 +97,17 @@ def extract(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, 
     return _by_blocks(network.features, pictures).double().numpy()
 
 
+def logits(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, "records classes"]:
+    """Return what the network tells of the classes of pictures, as float64."""
+    return _by_blocks(network, pictures).double().numpy()
+
+
 def accuracy(network: Classifier, pictures: PictureRecords, labels: np.ndarray) -> float:
     """Return the share of pictures that the network classifies rightly."""
-    return float((_by_blocks(network, pictures).argmax(1).numpy() == labels).mean())
+    return float((logits(network, pictures).argmax(1) == labels).mean())
 
 
 @torch.no_grad()
 def _by_blocks(function: Callable[[Tensor], Tensor], pictures: PictureRecords) -> Tensor:
-    starts = range(0, len(pictures), BLOCK)
+    starts = range(0, max(len(pictures), 1), BLOCK)  # one block of nothing has its width at least
     return torch.cat([function(pictures.gather(np.arange(s, min(s + BLOCK, len(pictures))))) for s in starts])

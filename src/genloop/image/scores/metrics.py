@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
+from scipy.special import log_softmax, logsumexp
 
 Features = Float[np.ndarray, "records features"]
 Real = Float[np.ndarray, "real features"]
 Fake = Float[np.ndarray, "fake features"]
+Logits = Float[np.ndarray, "records classes"]
+RAREST = 1e-9  # share of a class that the real records lack
 NEIGHBORS = 5  # whose distance is the radius of a ball, as is usual
 BLOCK = 512  # rows of a distance matrix that are held at a time
 
@@ -90,7 +93,34 @@ def _radii(x: Features, k: int) -> Float[np.ndarray, " records"]:
     return np.concatenate([np.partition(block, k, axis=1)[:, k] for block in blocks])
 
 
-def all_scores(real: Real, fake: Fake) -> dict[str, float]:
-    """Return every score by name."""
-    distances = {"frechet": frechet_distance(real, fake), "kid": kernel_distance(real, fake)}
-    return distances | manifold_scores(real, fake)._asdict()
+def distance_scores(real: Real, fake: Fake) -> dict[str, float]:
+    """Return the scores of distances between features, not a number where there are too few records for one."""
+    few = min(len(real), len(fake))
+    scores = {"frechet": frechet_distance(real, fake), "kid": kernel_distance(real, fake)} if few > 1 else {}
+    return scores | (manifold_scores(real, fake)._asdict() if few > NEIGHBORS else {})
+
+
+def inception_score(logits: Logits) -> float:
+    """Return exp of the mean divergence between what is told of a record and of all (Salimans et al. 2016, section 4).
+
+    From 1, where all records are told alike, to the number of classes, where each is told surely and all are as many.
+    """
+    log_told = log_softmax(logits, axis=1)
+    log_mean = logsumexp(log_told, axis=0) - np.log(len(logits))
+    return float(np.exp((np.exp(log_told) * (log_told - log_mean)).sum(1).mean()))
+
+
+def class_scores(logits: Logits, shares: Float[np.ndarray, " classes"]) -> dict[str, float]:
+    """Return what a classifier finds among generated records, beside the real share of each class.
+
+    ``modes`` is the number of classes that occur; ``modes_divergence`` the Kullback-Leibler divergence of the shares of
+    the generated classes from the real ones, in nats (Metz et al. 2017, "Unrolled generative adversarial networks").
+    """
+    found = np.bincount(logits.argmax(1), minlength=len(shares)) / len(logits)
+    present = found > 0
+    divergence = (found[present] * np.log(found[present] / np.maximum(shares[present], RAREST))).sum()
+    return {
+        "inception_score": inception_score(logits),
+        "modes": float(present.sum()),
+        "modes_divergence": float(divergence),
+    }

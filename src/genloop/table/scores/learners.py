@@ -1,6 +1,8 @@
 """What a learner makes of generated rows: whether it can tell them from real ones, and whether it learns the same."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from sklearn.metrics import f1_score, r2_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
+from genloop.intervals import ALL, Part
 from genloop.table.scores.metrics import is_number, numbers
 
 FOLDS = 3
@@ -40,8 +43,28 @@ class Features:
         return np.where(codes < 0, np.nan, codes)
 
 
-def detection(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> float:
-    """Return the area under the ROC curve of boosted trees that tell real from generated rows, in 3 folds.
+@dataclass(frozen=True)
+class Told:
+    """What a learner tells of rows, beside the truth, and how well it tells it."""
+
+    truth: np.ndarray
+    told: np.ndarray
+    measure: Callable[[np.ndarray, np.ndarray], float]
+
+    def score(self, part: Part = ALL) -> float:
+        """Return how well a part of the rows is told, not a number where the part does not show it."""
+        chosen = part.of(len(self.truth))
+        truth, told = self.truth[chosen], self.told[chosen]
+        return float(self.measure(truth, told)) if len(np.unique(truth)) > 1 else math.nan
+
+
+def macro_f1(truth: np.ndarray, told: np.ndarray) -> float:
+    """Return the mean over the values of the harmonic mean of precision and recall."""
+    return float(f1_score(truth, told, average="macro", zero_division=0))
+
+
+def tell_apart(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> Told:
+    """Return how boosted trees tell real from generated rows, in 3 folds, by the area under the ROC curve.
 
     0.5 is what cannot be told apart. As many rows are taken of either as the smaller table has.
     """
@@ -53,11 +76,11 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> float:
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     with threadpool_limits(1):  # equal bytes need an equal order of sums
         told = cross_val_predict(judge, x, y, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(y, told))
+    return Told(y, told, roc_auc_score)
 
 
-def usefulness(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.DataFrame, seed: int) -> float:
-    """Return how well boosted trees that are trained on ``train`` tell ``target`` on real rows of ``test``.
+def teach(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.DataFrame, seed: int) -> Told:
+    """Return how boosted trees that are trained on ``train`` tell ``target`` on real rows of ``test``.
 
     Macro F1 of words, R2 of numbers. ``known`` are the real training rows, whose values are told apart. Rows without
     the target are left out. A target that never varies teaches nothing, which has the score of always telling it.
@@ -76,4 +99,4 @@ def usefulness(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.D
     with threadpool_limits(1):
         varies = len(np.unique(y)) > 1
         told = learner.fit(features.of(train), y).predict(features.of(test)) if varies else np.repeat(y[:1], len(test))
-    return float(r2_score(truth, told) if measured else f1_score(truth, told, average="macro", zero_division=0))
+    return Told(truth, told, r2_score if measured else macro_f1)

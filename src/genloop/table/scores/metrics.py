@@ -62,10 +62,9 @@ def missing_similarity(real: pd.Series, synthetic: pd.Series) -> float:
     return 1 - abs(float(real.isna().mean()) - float(synthetic.isna().mean()))
 
 
-def share_of_new_rows(training: pd.DataFrame, rows: pd.DataFrame) -> float:
-    """Return the share of rows that are equal to no training row."""
-    known = set(hashes(training).tolist())
-    return float(np.mean([row not in known for row in hashes(rows).tolist()]))
+def is_new(training: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """Return whether each row is equal to no training row: [rows]."""
+    return ~np.isin(hashes(rows), hashes(training))
 
 
 def hashes(rows: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,22 @@
+"""What ``dvc exp run`` left in Git: the metrics of experiments on the present commit."""
+
+import json
+from collections.abc import Iterator
+
+from genloop.comparison import Entry
+from genloop.workspace import git
+
+REFS = "refs/exps"  # of DVC: refs/exps/<first two digits of the base commit>/<the others>/<name of the experiment>
+
+
+def experiments(runs: dict[str, str]) -> Iterator[Entry]:
+    """Yield the runs of each experiment that began at the present commit; ``runs`` maps them to their data sets."""
+    base = git("rev-parse", "HEAD")
+    if base is None:
+        return
+    place = f"{REFS}/{base[:2]}/{base[2:]}"
+    for reference in (git("for-each-ref", "--format=%(refname)", place) or "").splitlines():
+        for run, data in runs.items():
+            text = git("show", f"{reference}:data/metrics/{run}.json")
+            if text is not None:
+                yield Entry(run, data, json.loads(text))

@@ -1,0 +1,47 @@
+"""Scores as MLflow shows them: metrics with intervals and baselines, tags for how they were taken, and a table."""
+
+import time
+from typing import Any
+
+from mlflow.entities import Metric, Run, RunTag
+
+from genloop.comparison import value_of
+from genloop.tracking.store import GROUP, Store, flat
+
+
+def log_scores(store: Store, known: Run, found: dict[str, Any]) -> None:
+    """Log each score, those of the baselines and the ends of intervals, unless they stand there, and tags for the rest.
+
+    They have the step 0, as has everything that is no curve: so the UI compares them as bars, whatever the epochs.
+    """
+    latest, now = known.data.metrics, int(time.time() * 1000)
+    points = [Metric(key, value, now, 0) for key, value in score_metrics(found).items() if latest.get(key) != value]
+    tags = [RunTag(f"protocol.{key}", str(value)) for key, value in flat(found["protocol"]).items()]
+    tags += [RunTag(f"left_out.{key}", reason) for key, reason in found["left_out"].items()]
+    tags += [RunTag(GROUP, found["identity"]["group"]), RunTag("mlflow.note.content", _note(found))]
+    store.log(known.info.run_id, points, tags=tags)
+
+
+def score_metrics(found: dict[str, Any]) -> dict[str, float]:
+    """Return what ``evaluate`` found as metrics by the names that they have in MLflow."""
+    metrics = {f"score/{key}": value for key, value in numbers(found).items()}
+    for key, (low, high) in found["intervals"].items():
+        metrics |= {f"interval/{key}/low": low, f"interval/{key}/high": high}
+    for kind, baseline in found["baselines"].items():
+        metrics |= {f"baseline/{kind}/{key}": value for key, value in numbers(baseline).items()}
+    return metrics
+
+
+def numbers(figures: dict[str, Any]) -> dict[str, float]:
+    """Return the scores among what belongs to them."""
+    return {key: value for key, value in figures.items() if isinstance(value, int | float)}
+
+
+def _note(found: dict[str, Any]) -> str:
+    """Return the scores as the table that the UI shows on top of a run."""
+    baselines = found["baselines"]
+    lines = [f"| score | value | {' | '.join(baselines)} |", "|---" * (2 + len(baselines)) + "|"]
+    for name in numbers(found):
+        values = [value_of(figures, name) for figures in (found, *baselines.values())]
+        lines.append(f"| {name} | {' | '.join('' if value is None else str(value) for value in values)} |")
+    return "\n".join(lines)
