@@ -53,9 +53,22 @@ class ImageProtocol(Choices):
     """What every run on a data set of pictures is scored against: one protocol, so that all its runs are comparable."""
 
     count: Count = 1000  # generated records, and training records, that each score compares with the test split
-    epochs: Count | None = None  # of the classifier whose features are compared; None: as its records_seen asks
+    # The network whose features are compared; None: a classifier where there are at least two classes, else random.
+    features: Literal["classifier", "random", "inception"] | None = None
+    inception_weights: str | None = None  # a file that you have; its hash says which, as DVC does not watch its place
+    inception_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)] | None = None
+    epochs: Count | None = None  # of the classifier; None: as its records_seen asks
     records_seen: Count = 60_000  # enough for 98 % on handwritten digits in ten seconds
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _inception_is_stated_in_full(self) -> "ImageProtocol":
+        for key in ("inception_weights", "inception_sha256"):
+            if self.features == "inception" and getattr(self, key) is None:
+                raise ValueError(f"{key}: features: inception needs it, since genloop downloads nothing; state it")
+            if self.features != "inception" and getattr(self, key) is not None:
+                raise ValueError(f"{key}: says something of Inception only; set features: inception, or remove it")
+        return self
 
 
 class ImageReference(ImageProtocol):

@@ -1,7 +1,7 @@
-"""The feature network of a data set: a small classifier trained on its own training pictures.
+"""The feature network of a data set: a small classifier trained on its own training pictures, or another by choice.
 
 Where a data set has no classes, the same network with its random first weights serves: features without knowledge, but
-equal for every run on the data set.
+equal for every run on the data set. Inception serves where scores are to be compared with published ones.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from genloop.choices import ImageReference
+from genloop.errors import GenloopError
 from genloop.image.data import PictureRecords, PictureSchema
+from genloop.image.scores.inception import Inception
 from genloop.randomness import keyed_generator, keyed_seed
 from genloop.schedule import learning_rate, resolve_epochs
 
@@ -67,13 +69,43 @@ class Classifier(nn.Module):
         return self.output(F.relu(self.features(x)))
 
 
+def feature_choice(schema: PictureSchema, choices: ImageReference) -> str:
+    """Return which features are compared: ``classifier``, ``random`` or ``inception``.
+
+    Raises:
+        GenloopError: a classifier is asked for where there are no two classes.
+    """
+    if choices.features == "classifier" and len(schema.classes) < 2:
+        raise GenloopError(
+            f"reference.features: classifier needs pictures of at least two classes, and there are "
+            f"{len(schema.classes)}; take random or inception, or leave it out"
+        )
+    return choices.features or ("classifier" if len(schema.classes) > 1 else "random")
+
+
+def feature_network(
+    schema: PictureSchema, records: PictureRecords, labels: np.ndarray | None, choices: ImageReference
+) -> Classifier | Inception:
+    """Return the feature network of a data set by choice, trained on ``records`` where it is a classifier.
+
+    Raises:
+        GenloopError: a classifier is asked for without classes, or the file of Inception is not the one stated.
+    """
+    kind = feature_choice(schema, choices)
+    if kind == "inception":
+        assert choices.inception_weights is not None
+        assert choices.inception_sha256 is not None
+        return Inception(choices.inception_weights, choices.inception_sha256)
+    return train_classifier(schema, records, labels if kind == "classifier" else None, choices)
+
+
 def train_classifier(
     schema: PictureSchema, records: PictureRecords, labels: np.ndarray | None, choices: ImageReference
 ) -> Classifier:
-    """Return the feature network of a data set, trained where there are at least two classes."""
+    """Return the network trained to tell the labels, or with its random first weights where ``labels`` is None."""
     torch.manual_seed(keyed_seed(choices.seed, "classifier"))
     network = Classifier(schema)
-    targets = torch.from_numpy(labels).long() if labels is not None and len(schema.classes) > 1 else None
+    targets = None if labels is None else torch.from_numpy(labels).long()
     epochs = resolve_epochs(choices.epochs, choices.records_seen, len(records), least=2) if targets is not None else 1
     optimizer = torch.optim.Adam(network.parameters(), LR)
     steps = epochs * -(-len(records) // BATCH)
@@ -92,8 +124,10 @@ def train_classifier(
     return network.eval()
 
 
-def extract(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, "records features"]:
+def extract(network: Classifier | Inception, pictures: PictureRecords) -> Float[np.ndarray, "records features"]:
     """Return the features of pictures as float64."""
+    if isinstance(network, Inception):
+        return network.features(np.asarray(pictures.pictures))
     return _by_blocks(network.features, pictures).double().numpy()
 
 
