@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from threadpoolctl import threadpool_limits
 
 from genloop.randomness import keyed_generator
 
@@ -70,8 +71,9 @@ def with_intervals(
         seed: keys the parts.
     """
     share = share_of(sizes)
-    scores = {name: value for name, value in score(ALL).items() if math.isfinite(value)}
-    parts = [score(Part(share, keyed_generator(seed, "part", number))) for number in range(ROUNDS)]
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        scores = {name: value for name, value in score(ALL).items() if math.isfinite(value)}
+        parts = [score(Part(share, keyed_generator(seed, "part", number))) for number in range(ROUNDS)]
     intervals = {}
     for name, value in scores.items():
         values = np.array([part[name] for part in parts if math.isfinite(part.get(name, math.nan))])

@@ -14,7 +14,7 @@ from torch import Tensor
 from genloop.choices import ImageReference
 from genloop.errors import GenloopError
 from genloop.image.data import PictureRecords, PictureSchema
-from genloop.image.scores.features import Classifier, extract, feature_choice, feature_network, train_classifier
+from genloop.image.scores.features import Classifier, feature_choice, feature_network, read, train_classifier
 from genloop.image.scores.inception import Inception
 from genloop.image.scores.inception_network import inception_v3, resize
 from tests.conftest import tiny_pictures
@@ -191,14 +191,14 @@ def test_the_default_is_a_classifier_where_there_are_classes(classes: int, chose
     network = feature_network(schema, records, labels, reference())
     assert isinstance(network, Classifier)
     expected = train_classifier(schema, records, labels if chosen == "classifier" else None, reference())
-    np.testing.assert_array_equal(extract(network, records), extract(expected, records))
+    np.testing.assert_array_equal(read(network, records).features, read(expected, records).features)
 
 
 def test_random_features_are_the_same_with_and_without_labels() -> None:
     networks = [feature_network(*data(classes), reference(features="random")) for classes in (0, 2)]
     trained = feature_network(*data(2), reference())
     records = data(0)[1]
-    found = [extract(network, records) for network in (*networks, trained)]
+    found = [read(network, records).features for network in (*networks, trained)]
     np.testing.assert_array_equal(found[0], found[1])
     assert np.abs(found[1] - found[2]).max() > 0.01
 
@@ -215,4 +215,4 @@ def test_inception_is_taken_by_choice(weights: Path, network: Inception) -> None
     assert isinstance(chosen, Inception)
     assert chosen.sha256 == choices.inception_sha256
     records = PictureRecords(pictures())
-    np.testing.assert_array_equal(extract(chosen, records), network.features(pictures()))
+    np.testing.assert_array_equal(read(chosen, records).features, network.features(pictures()))

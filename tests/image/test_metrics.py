@@ -94,11 +94,12 @@ def test_parity_of_the_inception_score(name: str, features: dict, expected: dict
 
 def test_classes_that_are_all_told_surely_and_alike_often_give_their_number() -> None:
     logits = 50 * np.eye(4)[np.arange(40) % 4]
-    scores = metrics.class_scores(logits, np.full(4, 0.25))
-    assert scores == pytest.approx({"inception_score": 4.0, "modes": 4.0, "modes_divergence": 0.0}, abs=1e-9)
-    one = metrics.class_scores(logits[:1].repeat(9, 0), np.array([0.25, 0.75, 0.0, 0.0]))
-    assert one == pytest.approx({"inception_score": 1.0, "modes": 1.0, "modes_divergence": np.log(4)})
-    lacking = metrics.class_scores(logits, np.array([0.5, 0.5, 0.0, 0.0]))
+    scores = metrics.mode_scores(logits, np.full(4, 0.25))
+    assert scores == pytest.approx({"modes": 4.0, "modes_divergence": 0.0}, abs=1e-9)
+    assert metrics.inception_score(logits) == pytest.approx(4.0)
+    one = metrics.mode_scores(logits[:1].repeat(9, 0), np.array([0.25, 0.75, 0.0, 0.0]))
+    assert one == pytest.approx({"modes": 1.0, "modes_divergence": np.log(4)})
+    lacking = metrics.mode_scores(logits, np.array([0.5, 0.5, 0.0, 0.0]))
     assert np.isfinite(lacking["modes_divergence"])
 
 

@@ -11,7 +11,8 @@ from safetensors.torch import save
 from genloop.choices import ImageReference
 from genloop.identity import hash_tensors, read_tensors
 from genloop.image.data import PictureRecords, PictureSchema, open_records, read_samples, read_schema
-from genloop.image.scores.features import Classifier, accuracy, extract, train_classifier
+from genloop.image.scores.features import Classifier, accuracy, feature_choice, feature_network, read
+from genloop.image.scores.inception import Inception
 from genloop.image.scores.judge import Judge
 from genloop.image.scores.metrics import NEIGHBORS
 from genloop.image.scores.taught import Lesson
@@ -30,17 +31,18 @@ def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     in the training split: the trivial model.
     """
     schema, train, test = read_schema(prepared), open_records(prepared, "train"), open_records(prepared, "test")
-    network = train_classifier(schema, train, train.labels, choices)
-    features = extract(network, test)
-    judge, lesson = Judge(network, features, shares(schema), choices.seed), Lesson(schema, test, choices)
+    network = feature_network(schema, train, train.labels, choices)
+    judge = Judge(network, read(network, test).features, told_shares(schema, choices), choices.seed)
+    lesson = Lesson(schema, test, choices)
     baselines = {
         name: judge.figures(pictures) | lesson.figures(pictures)
         for name, pictures in draw_baselines(train, choices).items()
     }
     with replace_folder(out) as folder:
-        (folder / "classifier.safetensors").write_bytes(save(network.state_dict()))
+        if isinstance(network, Classifier):
+            (folder / "classifier.safetensors").write_bytes(save(network.state_dict()))
         (folder / "schema.json").write_bytes((prepared / "schema.json").read_bytes())
-        np.save(folder / "test_features.npy", features)
+        np.save(folder / "test_features.npy", judge.real)
         known = {
             "protocol": describe(schema, test, network, choices),
             "choices": choices.model_dump(),
@@ -70,45 +72,56 @@ def draw_marginals(pictures: np.ndarray, count: int, generator: np.random.Genera
     return np.take_along_axis(np.asarray(pictures), chosen, axis=0)
 
 
-def shares(schema: PictureSchema) -> np.ndarray:
-    """Return the share of the training pictures that each class has; nothing where there are fewer than two."""
+def told_shares(schema: PictureSchema, choices: ImageReference) -> np.ndarray:
+    """Return the share of the training pictures of each class; nothing where the feature network tells no classes."""
     counts = np.array(schema.class_counts, dtype=float)
-    return counts / counts.sum() if len(counts) > 1 else np.empty(0)
+    return counts / counts.sum() if feature_choice(schema, choices) == "classifier" else np.empty(0)
 
 
 def describe(
-    schema: PictureSchema, test: PictureRecords, network: Classifier, choices: ImageReference
+    schema: PictureSchema, test: PictureRecords, network: Classifier | Inception, choices: ImageReference
 ) -> dict[str, Any]:
     """Return the protocol under which all runs on a data set are scored."""
-    held_out = torch.from_numpy(np.array(test.pictures))
+    inception = isinstance(network, Inception)
     protocol: dict[str, Any] = {
         "version": VERSION,
         "real": "test split",
         "real_count": len(test),
-        "real_hash": hash_tensors({"test": held_out}),
+        "real_hash": hash_tensors({"test": torch.from_numpy(np.array(test.pictures))}),
         "generated_count": choices.count,
         "size": f"{schema.channels}x{schema.height}x{schema.width}",
-        "resizing": "as prepared",
-        "features": "classifier" if len(schema.classes) > 1 else "random network",
-        "features_hash": hash_tensors(network.state_dict()),
+        "resizing": "bilinear to 299x299, as TensorFlow 1" if inception else "as prepared",
+        "features": feature_choice(schema, choices),
+        "features_hash": network.sha256 if isinstance(network, Inception) else hash_tensors(network.state_dict()),
         "neighbors": NEIGHBORS,
         "intervals": f"95 %, {ROUNDS} random parts",
         "seed": choices.seed,
     }
-    if test.labels is not None and len(schema.classes) > 1 and len(test):
-        protocol["features_accuracy"] = accuracy(network, test, test.labels)
+    if isinstance(network, Classifier) and protocol["features"] == "classifier" and test.labels is not None:
+        protocol["features_accuracy"] = accuracy(network, test, test.labels) if len(test) else None
     return protocol
+
+
+def load_network(reference: Path, schema: PictureSchema, choices: ImageReference) -> Classifier | Inception:
+    """Return the feature network that a reference was built with.
+
+    Raises:
+        GenloopError: the file of Inception is no longer the one stated.
+    """
+    if feature_choice(schema, choices) == "inception":
+        return feature_network(schema, PictureRecords(np.empty(0)), None, choices)
+    network = Classifier(schema)
+    network.load_state_dict(read_tensors(reference / "classifier.safetensors"))
+    return network.eval()
 
 
 def score(samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
     """Return the scores of generated pictures and their protocol; the most suspicious ones are shown in ``out``."""
     known = json.loads((reference / "reference.json").read_text())
     schema, choices = read_schema(reference), ImageReference.model_validate(known["choices"])
-    network = Classifier(schema)
-    network.load_state_dict(read_tensors(reference / "classifier.safetensors"))
-    features = np.load(reference / "test_features.npy", allow_pickle=False)
     generated = read_samples(samples, schema)
     pictures = taken(generated, np.arange(min(len(generated), choices.count)))
-    judge = Judge(network.eval(), features, shares(schema), choices.seed)
+    features = np.load(reference / "test_features.npy", allow_pickle=False)
+    judge = Judge(load_network(reference, schema, choices), features, told_shares(schema, choices), choices.seed)
     lesson = Lesson(schema, open_records(prepared, "test"), choices)
     return judge.figures(pictures) | lesson.figures(pictures), known["protocol"]

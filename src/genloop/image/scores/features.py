@@ -4,8 +4,8 @@ Where a data set has no classes, the same network with its random first weights 
 equal for every run on the data set. Inception serves where scores are to be compared with published ones.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -124,24 +124,25 @@ def train_classifier(
     return network.eval()
 
 
-def extract(network: Classifier | Inception, pictures: PictureRecords) -> Float[np.ndarray, "records features"]:
-    """Return the features of pictures as float64."""
+class Reading(NamedTuple):
+    """What a network reads of pictures, as float64."""
+
+    features: Float[np.ndarray, "records features"]
+    logits: Float[np.ndarray, "records classes"]
+
+
+def read(network: Classifier | Inception, pictures: PictureRecords) -> Reading:
+    """Return the features of pictures and the logits that follow from them."""
     if isinstance(network, Inception):
-        return network.features(np.asarray(pictures.pictures))
-    return _by_blocks(network.features, pictures).double().numpy()
-
-
-def logits(network: Classifier, pictures: PictureRecords) -> Float[np.ndarray, "records classes"]:
-    """Return what the network tells of the classes of pictures, as float64."""
-    return _by_blocks(network, pictures).double().numpy()
+        features = network.features(np.asarray(pictures.pictures))
+        return Reading(features, network.logits(features))
+    starts = range(0, max(len(pictures), 1), BLOCK)  # one block of nothing has its width at least
+    with torch.no_grad():
+        blocks = (pictures.gather(np.arange(start, min(start + BLOCK, len(pictures)))) for start in starts)
+        found = torch.cat([network.features(block) for block in blocks])
+        return Reading(found.double().numpy(), network.output(F.relu(found)).double().numpy())
 
 
 def accuracy(network: Classifier, pictures: PictureRecords, labels: np.ndarray) -> float:
     """Return the share of pictures that the network classifies rightly."""
-    return float((logits(network, pictures).argmax(1) == labels).mean())
-
-
-@torch.no_grad()
-def _by_blocks(function: Callable[[Tensor], Tensor], pictures: PictureRecords) -> Tensor:
-    starts = range(0, max(len(pictures), 1), BLOCK)  # one block of nothing has its width at least
-    return torch.cat([function(pictures.gather(np.arange(s, min(s + BLOCK, len(pictures))))) for s in starts])
+    return float((read(network, pictures).logits.argmax(1) == labels).mean())

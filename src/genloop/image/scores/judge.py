@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from genloop.image.data import PictureRecords
-from genloop.image.scores.features import Classifier, extract, logits
-from genloop.image.scores.metrics import NEIGHBORS, class_scores, distance_scores
+from genloop.image.scores.features import Classifier, read
+from genloop.image.scores.inception import Inception
+from genloop.image.scores.metrics import NEIGHBORS, distance_scores, inception_score, mode_scores
 from genloop.intervals import Figures, Part, with_intervals
 
 INFINITE = float("inf")
@@ -21,36 +22,45 @@ LIMITS = {
     "modes_divergence": (0.0, INFINITE),
 }
 MANIFOLD = ("precision", "recall", "density", "coverage")
-OF_CLASSES = ("inception_score", "modes", "modes_divergence")
 
 
 @dataclass(frozen=True)
 class Judge:
     """Scores pictures against the held-out ones of a data set."""
 
-    network: Classifier
+    network: Classifier | Inception
     real: np.ndarray  # features of the held-out pictures: [records, features]
-    shares: np.ndarray  # of the training pictures by class; empty where there are no classes
+    shares: np.ndarray  # of the training pictures by class, as the network tells classes; empty where it does not
     seed: int  # of the parts that intervals come from
 
     def figures(self, pictures: PictureRecords) -> Figures:
-        """Return all scores of distances and of classes, with their intervals, and why others are left out."""
-        out = left_out(len(self.real), len(pictures), self.real.shape[1], len(self.shares))
-        fake = extract(self.network, pictures)
-        told = logits(self.network, pictures) if len(self.shares) > 1 else None
+        """Return all scores of features and of classes, with their intervals, and why others are left out."""
+        out = self._left_out(len(pictures))
+        fake = read(self.network, pictures)
 
         def score(part: Part) -> dict[str, float]:
-            chosen = part.of(len(fake))
-            scores = distance_scores(self.real[part.of(len(self.real))], fake[chosen])
-            return scores | ({} if told is None else class_scores(told[chosen], self.shares))
+            chosen = part.of(len(pictures))
+            scores = distance_scores(self.real[part.of(len(self.real))], fake.features[chosen])
+            if "inception_score" not in out:
+                scores["inception_score"] = inception_score(fake.logits[chosen])
+            return scores | ({} if "modes" in out else mode_scores(fake.logits[chosen], self.shares))
 
-        found = with_intervals(score, (len(self.real), len(fake)), LIMITS, self.seed)
+        found = with_intervals(score, (len(self.real), len(pictures)), LIMITS, self.seed)
         scores = {name: value for name, value in found.scores.items() if name not in out}
         intervals = {name: ends for name, ends in found.intervals.items() if name not in out}
         return Figures(scores, intervals, out)
 
+    def _left_out(self, generated: int) -> dict[str, str]:
+        out = left_out(len(self.real), generated, self.real.shape[1])
+        if len(self.shares) < 2:
+            reason = "the feature network tells no classes; label the pictures, or set reference.features: classifier"
+            out |= dict.fromkeys(("modes", "modes_divergence"), reason)
+            if not isinstance(self.network, Inception):
+                out["inception_score"] = reason
+        return out
 
-def left_out(real: int, fake: int, features: int, classes: int) -> dict[str, str]:
+
+def left_out(real: int, fake: int, features: int) -> dict[str, str]:
     """Return which scores cannot be taken of so many real and generated pictures, and why."""
     found = {}
     for count, kind, remedy in ((real, "held-out", "raise holdout"), (fake, "generated", "raise reference.count")):
@@ -61,6 +71,4 @@ def left_out(real: int, fake: int, features: int, classes: int) -> dict[str, str
             found |= dict.fromkeys(MANIFOLD, f"{told}, and balls reach to the {NEIGHBORS}th neighbor; {remedy}")
         if count < 2:
             found["kid"] = f"{told}, and pairs are compared; {remedy}"
-    if classes < 2:
-        found |= dict.fromkeys(OF_CLASSES, "the data set has fewer than two classes")
     return found

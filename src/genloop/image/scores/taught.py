@@ -6,7 +6,7 @@ import numpy as np
 
 from genloop.choices import ImageReference
 from genloop.image.data import PictureRecords, PictureSchema
-from genloop.image.scores.features import logits, train_classifier
+from genloop.image.scores.features import read, train_classifier
 from genloop.intervals import Figures, of_mean
 
 NAME = "classification_accuracy"
@@ -28,7 +28,7 @@ class Lesson:
             return Figures(left_out={NAME: reason})
         choices = self.choices.model_copy(update={"records_seen": self.choices.records_seen // PART})
         taught = train_classifier(self.schema, pictures, pictures.labels, choices)
-        right = (logits(taught, self.test).argmax(1) == self.test.labels).astype(float)
+        right = (read(taught, self.test).logits.argmax(1) == self.test.labels).astype(float)
         low, high = of_mean(right) if len(right) > 1 else (0.0, 1.0)
         return Figures({NAME: float(right.mean())}, {NAME: (max(low, 0.0), min(high, 1.0))})
 
