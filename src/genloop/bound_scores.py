@@ -45,7 +45,7 @@ def bound_scores(weights: Path, run: Vae, prepared: Path, choices: VaeEvaluate) 
     """
     bounds = Bounds(weights, run, prepared, choices.seed)
     if not len(bounds.test):
-        return BoundScores({"latent": run.latent}, {}, dict.fromkeys(NAMES, "the test split is empty"))
+        return BoundScores({"latent": float(run.latent)}, {}, dict.fromkeys(NAMES, "the test split is empty"))
     rates, distortions = bounds.rates_and_distortions(choices.draws)
     tight = bounds.importance_weighted(choices.importance, choices.importance_records, -(rates + distortions))
     return scored(bounds, rates, distortions, tight)
@@ -60,7 +60,7 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
         "importance_bound": tight.mean,
         "importance_bound_error": tight.part_error,
         "importance_bits_per_dimension": -tight.mean * bits,
-        "latent": bounds.run.latent,
+        "latent": float(bounds.run.latent),
     }
     if records < 2:
         reason = "one test record has no deviation, which intervals and variances come from"
@@ -71,5 +71,5 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
     for name, of in (("bits_per_dimension", "elbo"), ("importance_bits_per_dimension", "importance_bound")):
         low, high = intervals[of]
         intervals[name] = (-high * bits, -low * bits)
-    more = {"active_units": bounds.active_units(), "importance_bound_standard_error": tight.error}
+    more = {"active_units": float(bounds.active_units()), "importance_bound_standard_error": tight.error}
     return BoundScores(scores | more, intervals)

@@ -21,9 +21,7 @@ class ImportanceBound(NamedTuple):
 
     mean: float
     part_error: float  # standard error of having taken a part of the split's records: 0 where all were taken
-    error: (
-        float  # the same with the deviation over records, as if the split were drawn anew; not a number of one record
-    )
+    error: float  # for other records of the same kind, the deviation over records with it; not a number of one record
     records: int  # that were taken
 
 
@@ -60,8 +58,10 @@ class Bounds(TrainedVae):
         spread = away.square().sum()
         slope = (away * bounds).sum() / spread if spread > 0 else torch.zeros(())
         left = 1 / len(chosen) - 1 / len(elbos)
-        part = float((bounds - slope * away).std() * math.sqrt(left)) if left else 0.0
-        error = math.hypot(part, float(bounds.std()) / math.sqrt(len(elbos))) if len(bounds) > 1 else math.nan
+        residual = (bounds - slope * away).std() if len(bounds) > 1 else torch.tensor(math.nan)
+        of_all = residual.square() + slope.square() * (elbos.var() if len(elbos) > 1 else 0)  # variance over records
+        part = float(residual * math.sqrt(left)) if left else 0.0
+        error = math.hypot(part, math.sqrt(float(of_all) / len(elbos)))
         return ImportanceBound(float(bounds.mean() + slope * (elbos.mean() - taken.mean())), part, error, len(chosen))
 
     def active_units(self) -> int:

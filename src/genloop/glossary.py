@@ -26,6 +26,12 @@ PICTURES = {
     "recall": Meaning("share of real pictures that lie among generated ones", "high"),
     "density": Meaning("how densely generated pictures lie among real ones; 1 if as densely as real ones", "high"),
     "coverage": Meaning("share of real pictures that have a generated one near them", "high"),
+    "inception_score": Meaning("how surely a classifier tells each picture and how varied all are; from 1 on", "high"),
+    "modes": Meaning("classes that occur among generated pictures", "high"),
+    "modes_divergence": Meaning("divergence of the shares of classes from the real ones, in nats", "low"),
+    "classification_accuracy": Meaning(
+        "how many held-out pictures a classifier tells rightly that generated ones taught", "high"
+    ),
 }
 TABLES = {
     "shapes": Meaning("how alike the values of single columns are", "high"),
@@ -40,14 +46,18 @@ TABLES = {
     "missing": Meaning("how alike the shares of missing values are", "high"),
     "new_rows": Meaning("share of rows that are equal to no training row", "high", "copying"),
     "nearer_to_training": Meaning("share nearer to a training row than to a held-out one", "half", "copying"),
-    "closer_than_held_out": Meaning(
-        "how often a row is closer to its nearest training row than a held-out row is to its own", "half", "copying"
-    ),
     "distance": Meaning("median distance to the nearest training row", "", "copying"),
     "distance_of_held_out": Meaning("the same of held-out rows", "", "copying"),
 }
 ANY = {
-    "copied": Meaning("share of samples that copy training records, beyond what chance explains", "low", "copying"),
+    "copied": Meaning("share of samples that copy a training record, beyond that of honest records", "low", "copying"),
+    "closer_than_held_out": Meaning(
+        "how often a sample is closer to its nearest training record than a held-out record is", "half", "copying"
+    ),
+    "suspicious": Meaning(
+        "share of samples whose nearest training record is far nearer than the next", "low", "copying"
+    ),
+    "suspicious_threshold": Meaning("how many times nearer: the ratio below which a sample counts", "", "copying"),
     "elbo": Meaning("lower bound on the log likelihood of test records, in nats", "high", "likelihood"),
     "rate": Meaning("nats that the latent holds of a record; with the distortion, the negative elbo", "", "likelihood"),
     "distortion": Meaning("nats that the decoder still needs, given the latent", "", "likelihood"),

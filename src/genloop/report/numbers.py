@@ -6,6 +6,7 @@ from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
 DIGITS = 3  # of a score without an interval
+TINY = 1e-6  # below which a number is shown by its power of ten
 
 
 def decimals(value: float, interval: tuple[float, float] | None = None) -> int:
@@ -22,6 +23,8 @@ def shown(value: Any, places: int | None = None) -> str:
         return "" if value is None else str(value)
     if not math.isfinite(value):
         return str(value)
+    if places is None and 0 < abs(value) < TINY:
+        return f"{value:.1e}"
     if isinstance(value, int) or (places is None and value == int(value) and abs(value) < 1e15):
         text = f"{int(value):,}"
     else:

@@ -71,10 +71,12 @@ def render(facts: ReportFacts) -> str:
 
 
 def _shown(section: str, content: dict[str, Any]) -> bool:
-    """Return whether there is anything to show in a section; the doctor's is told where nothing was looked for."""
-    if section == "copying":
-        return "copying" in content["groups"] or content["suspicious"] or content["pairs"]
-    return section not in ("samples", "previews", "curves", "pictures") or bool(content[section])
+    """Return whether there is anything to show in a section; of scores and of the doctor also that there is nothing."""
+    held = {
+        "copying": "copying" in content["groups"] or content["suspicious"] or content["pairs"],
+        "identity": content["facts"].identity or content["protocol"],
+    }
+    return section in ("scores", "doctor") or bool(held.get(section, content.get(section)))
 
 
 def verdict(facts: ReportFacts) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from typing import Any
 from genloop.glossary import ABOUT, Better, glossary, meaning
 from genloop.report.numbers import decimals, shown
 
-APART = ("intervals", "left_out", "baselines", "protocol")  # entries of the metrics that are no scores
 EDGE = 3.0  # percent of the axis before the smallest value and after the largest
 HALF = 0.5
 FIRST = ("frechet", "kid", "precision", "recall", "shapes", "pairs", "detection", "usefulness")
@@ -52,7 +51,7 @@ class Group:
 def group_scores(metrics: Mapping[str, Any], modality: str) -> list[Group]:
     """Return every score, by what it is about, in the order of the glossary; those that it does not know come last."""
     order = [*glossary(modality), *sorted(metrics)]
-    names = [name for name in dict.fromkeys(order) if name in metrics and name not in APART]
+    names = [name for name in dict.fromkeys(order) if isinstance(metrics.get(name), int | float)]
     groups = []
     for about, title in ABOUT.items():
         rows = tuple(_row(name, metrics, modality) for name in names if meaning(name, modality).about == about)
