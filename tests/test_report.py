@@ -12,7 +12,7 @@ from PIL import Image
 from genloop.glossary import glossary, meaning
 from genloop.illustrations import Illustration
 from genloop.outputs import write_json
-from genloop.report.embedded import LARGE, WIDEST, embed
+from genloop.report.embedded import LARGE, THUMBNAIL, WIDEST, embed
 from genloop.report.facts import Listed, ReportFacts, read_training
 from genloop.report.numbers import decimals, flat, shown
 from genloop.report.page import previews_of, render, verdict, write_report
@@ -231,6 +231,8 @@ def test_large_pictures_shrink(tmp_path: Path) -> None:
     assert shrunk.width == WIDEST
     assert len(shrunk.source) < (tmp_path / "noise.png").stat().st_size / 3
     assert (tmp_path / "noise.png").stat().st_size > LARGE
+    Image.fromarray(noise[:, :600]).save(tmp_path / "preview.png")
+    assert embed(Illustration("preview", tmp_path / "preview.png", ""), thumbnail=True).width == THUMBNAIL
     small = embed(Illustration("small", picture(tmp_path / "small.png"), ""))
     assert small.small
     assert not small.wide

@@ -60,7 +60,7 @@ def render(facts: ReportFacts) -> str:
         "baselines": BASELINES.get(modality, {}),
         "suspicious": embed(facts.suspicious) if isinstance(facts.suspicious, Illustration) else None,
         "pairs": facts.suspicious if isinstance(facts.suspicious, Listed) else None,
-        "previews": [embed(picture) for picture in previews_of(facts.weights)],
+        "previews": [embed(picture, thumbnail=True) for picture in previews_of(facts.weights)],
         "curves": [embed(picture) for picture in curves_of(facts.weights)],
         "pictures": [embed(picture) for picture in facts.illustrations],
         "choices": flat(facts.choices),
