@@ -64,7 +64,7 @@ def render(facts: ReportFacts) -> str:
         "curves": [embed(picture) for picture in curves_of(facts.weights)],
         "pictures": [embed(picture) for picture in facts.illustrations],
         "choices": flat(facts.choices),
-        "protocol": flat(facts.metrics.get("protocol", {})),
+        "protocol": flat({key: how for key, how in facts.metrics.get("protocol", {}).items() if how}),
     }
     content["sections"] = {key: title for key, title in SECTIONS.items() if _shown(key, content)}
     return pages.get_template("page.html.jinja").render(content)
@@ -92,11 +92,13 @@ def verdict(facts: ReportFacts) -> tuple[str, str]:
         amiss.append(f"the doctor found {named}")
     if amiss:
         return "bad", f"Look twice: {', and '.join(amiss)}."
-    looked = {"copied training records": copied is not None, "a training gone wrong": findings is not None}
-    if not any(looked.values()):
+    found = ["no sign of copying"] * (copied is not None) + ["no finding of the doctor"] * (findings is not None)
+    if not found:
         return "unknown", "Neither copying nor the training has been examined."
-    named = " and for ".join(what for what, done in looked.items() if done)
-    return "good", f"Nothing amiss: looked for {named}, and found nothing."
+    missing = " Copying has not been examined." * (copied is None) + " The training was not watched." * (
+        findings is None
+    )
+    return "good", f"Nothing amiss: {' and '.join(found)}.{missing}"
 
 
 def samples_of(folder: Path) -> list[Illustration]:
