@@ -33,8 +33,13 @@ def measure(what: str, prepared: Path, seed: int, choices: argparse.Namespace) -
     took = {"minutes": (time.process_time() - start) / 60, "records_seen": watch.marks[-1][0]}
     bounds = Bounds(weights, run, prepared, seed)
     elbos = bounds.elbos(ELBO_DRAWS)
-    bound, error = bounds.importance_weighted(choices.draws, choices.test_records, elbos)
-    found = {"elbo": float(elbos.mean()), "bound": bound, "error": error, "records": choices.test_records}
+    bound = bounds.importance_weighted(choices.draws, choices.test_records, elbos)
+    found = {
+        "elbo": float(elbos.mean()),
+        "bound": bound.mean,
+        "error": bound.part_error,
+        "records": choices.test_records,
+    }
     add_result(RESULTS, {"what": what, "seed": seed, "draws": choices.draws} | took | found)
 
 

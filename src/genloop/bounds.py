@@ -1,57 +1,37 @@
 """What a model with a likelihood says of held-out records."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genloop import plugins
-from genloop.conditions import known_conditions
-from genloop.config import Vae, VaeEvaluate
 from genloop.elbo import rate_and_distortion
-from genloop.identity import read_tensors
 from genloop.losses import negative_bound
-from genloop.plugins import Records
-from genloop.posterior import DiagonalNormal
-from genloop.priors import Prior, build_prior
-from genloop.randomness import keyed_generator, keyed_seed
-from genloop.sampling import load_network
+from genloop.randomness import keyed_generator
+from genloop.trained import Encoded, TrainedVae
 
-BLOCK = 256  # records encoded at a time
 DECODED = 2048  # latents decoded at a time
+ACTIVE = 0.01  # variance of a latent's posterior means above which it is in use
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Test records with what the encoder says of them."""
+class ImportanceBound(NamedTuple):
+    """An estimate of the importance-weighted bound of a split, in nats."""
 
-    x: Tensor
-    condition: Tensor
-    posterior: DiagonalNormal
+    mean: float
+    part_error: float  # standard error of having taken a part of the split's records: 0 where all were taken
+    error: float  # for other records of the same kind, the deviation over records with it; not a number of one record
+    records: int  # that were taken
 
 
-class Bounds:
+class Bounds(TrainedVae):
     """A trained VAE with the records of a split, for any bound on their likelihood."""
-
-    def __init__(self, weights: Path, run: Vae, prepared: Path, seed: int) -> None:
-        """Load the networks; ``seed`` keys the latents that are drawn."""
-        module, networks = plugins.data(run.modality), plugins.networks(run)
-        schema, tensors = module.read_schema(weights), read_tensors(weights / "weights.safetensors")
-        self.run, self.seed, self.dimensions = run, seed, schema.dimensions
-        self.test: Records = module.open_records(prepared, "test")
-        self.encoder = load_network(tensors, networks.Encoder(run, schema), "encoder")
-        self.decoder = load_network(tensors, networks.Decoder(run, schema), "decoder")
-        self.prior: Prior = load_network(tensors, build_prior(run), "prior")
 
     @torch.no_grad()
     def rates_and_distortions(self, draws: int) -> tuple[Tensor, Tensor]:
         """Return both for each test record, the mean over ``draws`` latents of each, in nats: [records]."""
-        blocks = self._blocks(np.arange(len(self.test)))
+        blocks = self.encoded(np.arange(len(self.test)))
         parts = [[part.mean(0) for part in self._draw(encoded, draws)] for encoded in blocks]
         rates, distortions = (torch.cat(part) for part in zip(*parts, strict=True))
         return rates, distortions
@@ -62,36 +42,39 @@ class Bounds:
         return -(rates + distortions)
 
     @torch.no_grad()
-    def importance_weighted(self, draws: int, records: int, elbos: Tensor) -> tuple[float, float]:
-        """Return the importance-weighted bound of the test split in nats, and its standard error.
+    def importance_weighted(self, draws: int, records: int, elbos: Tensor) -> ImportanceBound:
+        """Return the importance-weighted bound of the test split in nats, and its standard errors.
 
         Burda et al. 2016, "Importance weighted autoencoders", equation 8; the bound rises with ``draws`` to the
         likelihood. It is costly, so it is taken of ``records`` test records, drawn at random since they may lie in the
         order of their classes. What the split's other records would add is told by ``elbos``, those of all records,
-        which are large where the bound is (Cochran 1977, "Sampling techniques", chapter 7, regression estimates).
-        The error is that of taking a part: 0 where all test records are taken.
+        which are large where the bound is (Cochran 1977, "Sampling techniques", chapter 7, regression estimates; the
+        error for records drawn anew is that of sampling in two phases, chapter 12).
         """
         chosen = keyed_generator(self.seed, "bound").permutation(len(self.test))[:records]
-        bounds = torch.cat([self._bound(encoded, draws) for encoded in self._blocks(chosen)])
+        bounds = torch.cat([self._bound(encoded, draws) for encoded in self.encoded(chosen)])
         taken = elbos[torch.from_numpy(chosen)]
         away = taken - taken.mean()
-        slope = (away * bounds).sum() / away.square().sum()
-        error = (bounds - slope * away).std() * math.sqrt(1 / len(chosen) - 1 / len(elbos))
-        return float(bounds.mean() + slope * (elbos.mean() - taken.mean())), float(error)
+        spread = away.square().sum()
+        slope = (away * bounds).sum() / spread if spread > 0 else torch.zeros(())
+        left = 1 / len(chosen) - 1 / len(elbos)
+        residual = (bounds - slope * away).std() if len(bounds) > 1 else torch.tensor(math.nan)
+        of_all = residual.square() + slope.square() * (elbos.var() if len(elbos) > 1 else 0)  # variance over records
+        part = float(residual * math.sqrt(left)) if left else 0.0
+        error = math.hypot(part, math.sqrt(float(of_all) / len(elbos)))
+        return ImportanceBound(float(bounds.mean() + slope * (elbos.mean() - taken.mean())), part, error, len(chosen))
+
+    def active_units(self) -> int:
+        """Return how many latent dimensions are in use: those whose posterior mean depends on the record.
+
+        Burda et al. 2016, section 5.1: the variance of the posterior mean over the test records is above 0.01.
+        """
+        means = self.posterior_means(np.arange(len(self.test)))
+        return int((means.double().var(0) > ACTIVE).sum())
 
     def _bound(self, encoded: Encoded, draws: int) -> Tensor:
         rate, distortion = self._draw(encoded, draws)
         return -negative_bound(-(rate + distortion))
-
-    def _blocks(self, chosen: np.ndarray) -> Iterator[Encoded]:
-        """Encode the chosen test records, a block at a time, and key what is drawn for it."""
-        for start in range(0, len(chosen), BLOCK):
-            indices = chosen[start : start + BLOCK]
-            decoder: Any = self.decoder
-            torch.manual_seed(keyed_seed(self.seed, "elbo", start))
-            x = decoder.observed(self.test.gather(indices))
-            condition = known_conditions(self.run, self.test, indices)
-            yield Encoded(x, condition, self.encoder(x, condition))
 
     def _draw(self, encoded: Encoded, draws: int) -> tuple[Tensor, Tensor]:
         """Return rate and distortion of each draw and record, in nats: [draws, batch]."""
@@ -103,19 +86,3 @@ class Bounds:
         ]
         rates, distortions = (torch.cat(part).double() for part in zip(*parts, strict=True))
         return rates, distortions
-
-
-def bound_scores(weights: Path, run: Vae, prepared: Path, choices: VaeEvaluate) -> dict[str, float]:
-    """Return the elbo on the test split with its parts, in nats and in bits per dimension, and a tighter bound."""
-    bounds = Bounds(weights, run, prepared, choices.seed)
-    rates, distortions = bounds.rates_and_distortions(choices.draws)
-    elbos = -(rates + distortions)
-    bound, error = bounds.importance_weighted(choices.importance, choices.importance_records, elbos)
-    return {
-        "elbo": float(elbos.mean()),
-        "rate": float(rates.mean()),
-        "distortion": float(distortions.mean()),
-        "bits_per_dimension": -float(elbos.mean()) / (bounds.dimensions * math.log(2)),
-        "importance_bound": bound,
-        "importance_bound_error": error,
-    }

@@ -1,39 +1,53 @@
-"""All scores of a run: how its records compare with held-out ones and, given a likelihood, what it says of them."""
+"""All that is found out about a trained run: its scores, how they were taken, and a page for people."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from genloop import plugins
-from genloop.bounds import bound_scores
-from genloop.config import GanEvaluate, Vae, VaeEvaluate
-from genloop.identity import group_of
+from genloop.bound_scores import bound_scores
+from genloop.config import Gan, GanEvaluate, Vae, VaeEvaluate
+from genloop.identity import group_of, hash_files
+from genloop.illustrations import Illustration
 from genloop.intervals import Figures
+from genloop.latents import draw_latents
 from genloop.numerics import make_reproducible
+from genloop.outputs import replace_folder
+from genloop.report.facts import ReportFacts, read_training
+from genloop.report.page import write_report
 from genloop.sampling import load_run
 
 
-def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path, out: Path) -> dict[str, Any]:
-    """Return the scores of a run by name, with their intervals, those of the baselines and how all were taken."""
+def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
+    """Return the scores of a run with all that belongs to them, and write its report to ``data/reports/<run>``."""
     weights, samples = data / "weights" / name, data / "samples" / name
     run = load_run(weights)
     make_reproducible(run.threads)
-    reference, prepared = data / "reference" / run.data, data / "prepared" / run.data
-    figures, protocol = plugins.scores(run.modality).score(samples, reference, prepared, out)
-    asked = json.loads((samples / "manifest.json").read_text())
-    weights_hash = asked.pop("weights")
-    protocols = {"data": protocol | {"sample_seed": asked["seed"], "asked": _asked(asked)}}
-    if isinstance(choices, VaeEvaluate) and isinstance(run, Vae):
-        figures |= Figures(bound_scores(weights, run, prepared, choices))
-        protocols["likelihood"] = choices.model_dump(exclude={"family"})
-    return {
-        **figures.as_dict(),
-        "baselines": json.loads((reference / "reference.json").read_text())["baselines"],
-        "protocol": protocols,
-        "identity": {"weights": weights_hash, "group": group_of(run.model_dump(), asked), "seed": run.seed},
-    }
+    with replace_folder(data / "reports" / name) as folder:
+        scored = plugins.scores(run.modality).score(
+            samples, data / "reference" / run.data, data / "prepared" / run.data, folder
+        )
+        figures, protocol, illustrations = scored.figures, {"data": scored.protocol}, list[Illustration]()
+        if isinstance(run, Vae) and isinstance(choices, VaeEvaluate):
+            figures |= bound_scores(weights, run, data / "prepared" / run.data, choices)
+            protocol["likelihood"] = choices.model_dump(exclude={"family"})
+            illustrations = draw_latents(weights, run, data / "prepared" / run.data, choices.seed, folder)
+        metrics = described(run, figures, protocol, samples, scored.baselines)
+        identity = metrics["identity"] | {"samples": hash_files([samples]), "features": protocol["data"].get("features_hash")}
+        facts = ReportFacts(
+            name, run.model_dump(), metrics, weights, samples, illustrations, scored.suspicious, read_training(weights), identity
+        )
+        write_report(folder, facts)
+    return metrics
 
 
-def _asked(manifest: dict[str, Any]) -> Any:
-    """Return what was asked of the records, beside their number and their seed."""
-    return {key: value for key, value in manifest.items() if key not in ("seed", "count") and value}
+def described(
+    run: Gan | Vae, figures: Figures, protocol: dict[str, Any], samples: Path, baselines: dict[str, Any]
+) -> dict[str, Any]:
+    """Return figures with what they are compared with, how they were taken and what they are of."""
+    manifest = json.loads((samples / "manifest.json").read_text())
+    weights, seed = manifest.pop("weights"), manifest.pop("seed")
+    asked = {key: value for key, value in manifest.items() if value}
+    protocol["data"] |= {"sample_seed": seed, "asked": {key: asked[key] for key in asked if key != "count"}}
+    identity = {"weights": weights, "group": group_of(run.model_dump(), asked), "seed": run.seed}
+    return {**figures.as_dict(), "baselines": baselines, "protocol": protocol, "identity": identity}

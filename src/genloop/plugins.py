@@ -5,7 +5,7 @@ networks that fulfill the Protocols below, and ``encoding`` with what they share
 ``genloop/<family>.py`` with a LightningModule.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -147,6 +147,10 @@ class DataModule(Protocol):
 
     def draw(self, records: Tensor, schema: Schema) -> Image:
         """Return one picture that shows the records to people."""
+        ...
+
+    def draw_sheet(self, records: Tensor, together: int, schema: Schema, titles: Sequence[str] = ()) -> Image:
+        """Return one picture of records in groups of ``together`` that belong together, each with its title if any."""
         ...
 
 

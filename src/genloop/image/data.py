@@ -1,7 +1,7 @@
 """Prepared pictures: opened without reading them all, gathered in batches, written and drawn."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from genloop.categories import draw_counted, one_hot
 from genloop.config import ImageSample
 from genloop.errors import GenloopError
 from genloop.image.encoding.pixels import Pictures, to_bytes, to_unit
+from genloop.image.encoding.sheets import draw_groups
 from genloop.plugins import Schema
 
 Conditions = Float[Tensor, "batch conditions"]
@@ -200,3 +201,8 @@ def draw(records: Pictures, schema: Schema) -> Image.Image:
     grid = cell.reshape(rows, GRID, *cell.shape[1:]).transpose(0, 3, 1, 4, 2)
     sheet = grid.reshape(rows * cell.shape[2], GRID * cell.shape[3], channels)
     return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+
+
+def draw_sheet(records: Pictures, together: int, schema: Schema, titles: Sequence[str] = ()) -> Image.Image:
+    """Return the pictures in groups that belong together."""
+    return draw_groups(to_bytes(records), together, titles)

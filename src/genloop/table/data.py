@@ -1,7 +1,7 @@
 """Prepared rows: opened without reading them all, gathered in batches, asked for, written and drawn."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from genloop.plugins import Schema
 from genloop.table.encoding.asked import ask_for
 from genloop.table.encoding.charts import draw_associations, draw_marginals
 from genloop.table.encoding.rows import Encoding
+from genloop.table.encoding.sheets import draw_groups
 from genloop.table.encoding.write import Writer
 from genloop.table.networks.layout import Layout, Numbers
 
@@ -215,3 +216,9 @@ def draw(records: Numbers, schema: Schema) -> Image.Image:
     layout = Layout(schema.sizes)
     codes = layout.codes(records).numpy()
     return draw_marginals(codes, schema.encoding, schema.counts)
+
+
+def draw_sheet(records: Numbers, together: int, schema: Schema, titles: Sequence[str] = ()) -> Image.Image:
+    """Return the rows in groups that belong together, a cell for each value."""
+    assert isinstance(schema, TableSchema)
+    return draw_groups(Layout(schema.sizes).codes(records).numpy(), schema.encoding, together, titles)

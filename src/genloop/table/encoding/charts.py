@@ -36,7 +36,7 @@ def draw_marginals(
         shares = [np.asarray(side) / max(np.sum(side), 1) for side in (counts[index], generated)]
         _draw_panel(axis, span, encoding, shares)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2, fontsize=8, frameon=False)
-    return _picture(figure)
+    return picture_of(figure)
 
 
 def _draw_panel(axis: Axes, span: Span, encoding: Encoding, shares: list[np.ndarray]) -> None:
@@ -119,10 +119,11 @@ def draw_associations(
         axis.set_yticks(range(len(names)), names, fontsize=5)
         axis.grid(False)
         figure.colorbar(shown, ax=axis, shrink=0.7)
-    return _picture(figure)
+    return picture_of(figure)
 
 
-def _picture(figure: Figure) -> Image.Image:
+def picture_of(figure: Figure) -> Image.Image:
+    """Return what was drawn, the same bytes for the same numbers."""
     buffer = io.BytesIO()
     with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
         figure.savefig(buffer, dpi=100, format="png", metadata={"Software": None})

@@ -1,0 +1,66 @@
+"""Scores of a model with a likelihood, with their intervals."""
+
+import math
+from pathlib import Path
+
+from scipy.stats import t as student
+from torch import Tensor
+
+from genloop.bounds import Bounds, ImportanceBound
+from genloop.config import Vae, VaeEvaluate
+from genloop.intervals import Figures
+
+CONFIDENCE = 0.95
+NAMES = (
+    "elbo",
+    "rate",
+    "distortion",
+    "bits_per_dimension",
+    "importance_bound",
+    "importance_bits_per_dimension",
+    "active_units",
+)  # scores that need test records
+
+
+def interval(mean: float, error: float, records: int) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of so many records, by Student's distribution."""
+    reach = float(student.ppf((1 + CONFIDENCE) / 2, records - 1)) * error
+    return mean - reach, mean + reach
+
+
+def bound_scores(weights: Path, run: Vae, prepared: Path, choices: VaeEvaluate) -> Figures:
+    """Return the elbo on the test split with its parts, a tighter bound, and the latents in use.
+
+    Bounds are in nats and in bits per dimension. Intervals say where a bound would lie on other records of the same
+    kind: they come from the deviation over test records.
+    """
+    bounds = Bounds(weights, run, prepared, choices.seed)
+    if not len(bounds.test):
+        return Figures({"latent": float(run.latent)}, {}, dict.fromkeys(NAMES, "the test split is empty"))
+    rates, distortions = bounds.rates_and_distortions(choices.draws)
+    tight = bounds.importance_weighted(choices.importance, choices.importance_records, -(rates + distortions))
+    return scored(bounds, rates, distortions, tight)
+
+
+def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: ImportanceBound) -> Figures:
+    """Return scores and intervals of what was found of each record; one record has no deviation, so no interval."""
+    bits, records = 1 / (bounds.dimensions * math.log(2)), len(rates)
+    found = {"elbo": -(rates + distortions), "rate": rates, "distortion": distortions}
+    scores = {name: float(values.mean()) for name, values in found.items()} | {
+        "bits_per_dimension": -float(found["elbo"].mean()) / (bounds.dimensions * math.log(2)),
+        "importance_bound": tight.mean,
+        "importance_bound_error": tight.part_error,
+        "importance_bits_per_dimension": -tight.mean * bits,
+        "latent": float(bounds.run.latent),
+    }
+    if records < 2:
+        reason = "one test record has no deviation, which intervals and variances come from"
+        return Figures(scores, {}, dict.fromkeys(NAMES, reason))
+    errors = {name: float(values.std()) / math.sqrt(records) for name, values in found.items()}
+    intervals = {name: interval(scores[name], error, records) for name, error in errors.items()}
+    intervals["importance_bound"] = interval(tight.mean, tight.error, tight.records)
+    for name, of in (("bits_per_dimension", "elbo"), ("importance_bits_per_dimension", "importance_bound")):
+        low, high = intervals[of]
+        intervals[name] = (-high * bits, -low * bits)
+    more = {"active_units": float(bounds.active_units()), "importance_bound_standard_error": tight.error}
+    return Figures(scores | more, intervals)

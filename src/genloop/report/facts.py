@@ -1,0 +1,38 @@
+"""What a report is made of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genloop.illustrations import Illustration
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows in words, under headers."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """All that is known of a run once it has been scored."""
+
+    run: str
+    choices: Mapping[str, Any]  # as resolved: weights/<run>/run.json
+    metrics: Mapping[str, Any]  # scores by name, and intervals, left_out, baselines and protocol
+    weights: Path  # folder of curves, layers and previews
+    samples: Path  # folder of pictures of samples
+    illustrations: Sequence[Illustration] = ()  # further pictures
+    suspicious: Illustration | Listed | None = None  # the samples nearest to training records, beside these
+    training: Mapping[str, Any] = field(default_factory=dict)  # weights/<run>/training.json: epochs, findings
+    identity: Mapping[str, str] = field(default_factory=dict)  # hashes by what they are of
+
+
+def read_training(weights: Path) -> dict[str, Any]:
+    """Return what is known of how a training went: nothing where nobody noted it."""
+    path = weights / "training.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
