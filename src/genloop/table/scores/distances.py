@@ -1,9 +1,13 @@
 """How near rows are to the nearest of other rows: whether a generator copies what it was trained on."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
+from genloop.copying import Neighbors
+from genloop.shares import share_closer as share_closer  # also of pictures
 from genloop.table.scores.metrics import is_number, numbers, places
 
 PAIRS = 2**22  # of rows that are compared at once, so that memory stays flat
@@ -33,19 +37,41 @@ class Nearest:
 
     def distances(self, rows: pd.DataFrame) -> Float[np.ndarray, " rows"]:
         """Return the distance of each row to the nearest of the reference, from 0 to 1."""
+        return np.concatenate([sums.min(1) for _, sums in self._blocks(rows)]) / self._columns
+
+    def neighbors(self, rows: pd.DataFrame, count: int, own: Int64[np.ndarray, " rows"] | None = None) -> Neighbors:
+        """Return the ``count`` nearest of the reference of each row; of equally near ones, the first.
+
+        ``own`` are the places of the rows in the reference, where they are left out: only there, so that another row
+        with the same values is found.
+        """
+        distances, nearest = [], []
+        for start, sums in self._blocks(rows):
+            if own is not None:
+                sums[np.arange(len(sums)), own[start : start + len(sums)]] = np.inf
+            nearest.append(sums.argmin(1))
+            distances.append(np.sort(np.partition(sums, count - 1, axis=1)[:, :count], axis=1))
+        return Neighbors(np.concatenate(distances) / self._columns, np.concatenate(nearest))
+
+    @property
+    def _columns(self) -> int:
+        return len(self.measured) + len(self.compared)
+
+    def _blocks(self, rows: pd.DataFrame) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield where a block of rows starts, and the sum over the columns of its distances: [block, reference]."""
         coded = self._coded(rows)
         block = max(1, PAIRS // len(self.rows[0]))
-        parts = [self._block([part[start : start + block] for part in coded]) for start in range(0, len(rows), block)]
-        return np.concatenate(parts) / (len(self.measured) + len(self.compared))
+        for start in range(0, len(rows), block):
+            yield start, self._sums([part[start : start + block] for part in coded])
 
-    def _block(self, coded: list[np.ndarray]) -> np.ndarray:
-        """Return the smallest sum over the columns, one column after the other."""
+    def _sums(self, coded: list[np.ndarray]) -> np.ndarray:
+        """Return the sums over the columns, one column after the other."""
         total = np.zeros((len(coded[0]), len(self.rows[0])), dtype=np.float64)
         for column in range(coded[0].shape[1]):
             total += np.minimum(np.abs(coded[0][:, column, None] - self.rows[0][None, :, column]), 1)
         for column in range(coded[1].shape[1]):
             total += coded[1][:, column, None] != self.rows[1][None, :, column]
-        return np.asarray(total.min(1))
+        return total
 
     def _coded(self, rows: pd.DataFrame) -> list[np.ndarray]:
         """Return numbers over their range, and a whole number for each other value: 0 where it is missing."""
@@ -64,14 +90,3 @@ def share_nearer_to_training(to_training: Float[np.ndarray, " rows"], to_held_ou
     """
     nearer, equal = to_training < to_held_out, to_training == to_held_out
     return float(nearer.mean() + equal.mean() / 2)
-
-
-def share_closer(distances: Float[np.ndarray, " rows"], usual: Float[np.ndarray, " others"]) -> float:
-    """Return how often a generated row is closer to its nearest training row than a held-out row is to its own.
-
-    Ties count half. One half for a generator that has only learned the distribution, 1 for one that copies.
-    """
-    ordered = np.sort(usual)
-    farther = len(usual) - np.searchsorted(ordered, distances, side="right")
-    equal = np.searchsorted(ordered, distances, side="right") - np.searchsorted(ordered, distances, side="left")
-    return float((farther + equal / 2).mean() / len(usual))
