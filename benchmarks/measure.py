@@ -72,11 +72,13 @@ def machine() -> str:
 
 def scores_of(modality: str, samples: Path, reference: Path, prepared: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the scores of samples, those of the baselines with their names behind, and the protocol."""
-    figures, protocol = plugins.scores(modality).score(samples, reference, prepared, samples)
-    scores = dict(figures.scores)
-    for name, baseline in json.loads((reference / "reference.json").read_text())["baselines"].items():
-        scores |= {f"{metric}_{name}": baseline.get(metric) for metric in scores}
-    return scores, protocol
+    found = plugins.scores(modality).score(samples, reference, prepared, samples)
+    beside = {
+        f"{metric}_{name}": base.get(metric)
+        for name, base in found.baselines.items()
+        for metric in found.figures.scores
+    }
+    return found.figures.scores | beside, found.protocol
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

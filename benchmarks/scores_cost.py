@@ -40,7 +40,7 @@ def main(choices: argparse.Namespace) -> None:
     start = time.process_time()
     build_reference(prepared, ImageReference(modality="image", count=COUNT), reference)
     built = time.process_time()
-    figures, _ = score(samples, reference, prepared, samples)
+    figures = score(samples, reference, prepared, samples).figures
     scored = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = [("reference, once per data set", built - start), ("all scores of a run, with intervals", scored - built)]

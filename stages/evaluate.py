@@ -1,4 +1,4 @@
-"""data/samples, data/weights and data/reference -> data/metrics/<run>.json: scores and their protocol."""
+"""data/samples, data/weights, data/reference -> data/metrics/<run>.json and data/reports/<run>: scores and a page."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from genloop.outputs import read_choices, write_json
 
 
 def evaluate(run: str) -> None:
-    """Score a run."""
+    """Score a run and report on it."""
     choices = read_choices(Path(f"data/config/{run}/evaluate.json"), Evaluate)
     write_json(Path(f"data/metrics/{run}.json"), evaluate_run(run, choices, Path("data")))
 

@@ -3,14 +3,16 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from genloop import bound_scores
-from genloop.bound_scores import BoundScores, interval, scored
+from genloop.bound_scores import active_units, interval, scored
 from genloop.bounds import Bounds, ImportanceBound
 from genloop.config import ImageVae, VaeEvaluate
+from genloop.intervals import Figures
 from genloop.posterior import DiagonalNormal
 from genloop.priors import StandardNormal
 
@@ -96,12 +98,12 @@ def test_all_records_are_counted_as_they_are() -> None:
 def test_units_are_active_whose_mean_depends_on_the_record() -> None:
     """The encoder halves a number, so its variance is a quarter of that of the records: above 0.01 or not."""
     x = torch.tensor([[1.0, 0.19], [-1.0, -0.19], [1.0, 0.19], [-1.0, -0.19]])  # variances 4/3 and 0.0481
-    assert Known(x).active_units() == 2  # 0.333 and 0.0120
-    assert Known(x * torch.tensor([1.0, 0.9])).active_units() == 1  # 0.333 and 0.0097
-    assert Known(torch.zeros(5, 2)).active_units() == 0
+    for records, units in ((x, 2), (x * torch.tensor([1.0, 0.9]), 1), (torch.zeros(4, 2), 0)):
+        means = Known(records).posterior_means(np.arange(4)).double()  # variances 0.333 and 0.0120 or 0.0097
+        assert active_units(means, seed=0).scores == {"active_units": units}
 
 
-def found(x: Tensor) -> BoundScores:
+def found(x: Tensor) -> Figures:
     bounds = Known(x)
     rates, distortions = bounds.rates_and_distortions(3)
     return scored(bounds, rates, distortions, bounds.importance_weighted(3, 500, -(rates + distortions)))

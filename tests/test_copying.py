@@ -86,9 +86,8 @@ def test_copies_among_honest_doubles_are_counted_beyond_them() -> None:
     assert (found.suspicious, found.honest_suspicious) == (300, 200)
     assert found.copied.value == pytest.approx(0.2)
     assert found.flagged
-    scores = found.scores()
-    assert scores["copied_flagged"] == 1
-    assert scores["copied_low"] < scores["copied"] < scores["copied_high"]
+    figures = found.figures()
+    assert figures.intervals["copied"][0] < figures.scores["copied"] < figures.intervals["copied"][1]
     assert not judge(Neighbors(distances_of(honest), np.arange(2_000)), distances_of(honest)).flagged
 
 

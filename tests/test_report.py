@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from genloop.glossary import glossary, meaning
-from genloop.illustrations import Illustration
+from genloop.illustrations import Illustration, Listed
 from genloop.outputs import write_json
 from genloop.report.embedded import LARGE, THUMBNAIL, WIDEST, embed
-from genloop.report.facts import Listed, ReportFacts, read_training
+from genloop.report.facts import ReportFacts, read_training
 from genloop.report.numbers import decimals, flat, shown
 from genloop.report.page import previews_of, render, verdict, write_report
 from genloop.report.scores import EDGE, group_scores

@@ -3,14 +3,16 @@
 import math
 from pathlib import Path
 
+import numpy as np
 from scipy.stats import t as student
 from torch import Tensor
 
 from genloop.bounds import Bounds, ImportanceBound
 from genloop.config import Vae, VaeEvaluate
-from genloop.intervals import Figures
+from genloop.intervals import Figures, Part, with_intervals
 
 CONFIDENCE = 0.95
+ACTIVE = 0.01  # variance
 NAMES = (
     "elbo",
     "rate",
@@ -62,5 +64,17 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
     for name, of in (("bits_per_dimension", "elbo"), ("importance_bits_per_dimension", "importance_bound")):
         low, high = intervals[of]
         intervals[name] = (-high * bits, -low * bits)
-    more = {"active_units": float(bounds.active_units()), "importance_bound_standard_error": tight.error}
-    return Figures(scores | more, intervals)
+    more = Figures(scores | {"importance_bound_standard_error": tight.error}, intervals)
+    return more | active_units(bounds.posterior_means(np.arange(records)).double(), bounds.seed)
+
+
+def active_units(means: Tensor, seed: int) -> Figures:
+    """Return how many latent dimensions are in use: those whose posterior mean depends on the record.
+
+    Burda et al. 2016, section 5.1: the variance of the posterior mean over test records is above 0.01.
+    """
+
+    def score(part: Part) -> dict[str, float]:
+        return {"active_units": float((means[part.of(len(means))].var(0) > ACTIVE).sum())}
+
+    return with_intervals(score, (len(means),), {"active_units": (0.0, float(means.shape[1]))}, seed)

@@ -13,7 +13,6 @@ from genloop.randomness import keyed_generator
 from genloop.trained import Encoded, TrainedVae
 
 DECODED = 2048  # latents decoded at a time
-ACTIVE = 0.01  # variance of a latent's posterior means above which it is in use
 
 
 class ImportanceBound(NamedTuple):
@@ -63,14 +62,6 @@ class Bounds(TrainedVae):
         part = float(residual * math.sqrt(left)) if left else 0.0
         error = math.hypot(part, math.sqrt(float(of_all) / len(elbos)))
         return ImportanceBound(float(bounds.mean() + slope * (elbos.mean() - taken.mean())), part, error, len(chosen))
-
-    def active_units(self) -> int:
-        """Return how many latent dimensions are in use: those whose posterior mean depends on the record.
-
-        Burda et al. 2016, section 5.1: the variance of the posterior mean over the test records is above 0.01.
-        """
-        means = self.posterior_means(np.arange(len(self.test)))
-        return int((means.double().var(0) > ACTIVE).sum())
 
     def _bound(self, encoded: Encoded, draws: int) -> Tensor:
         rate, distortion = self._draw(encoded, draws)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int64
 
+from genloop.intervals import Figures
 from genloop.shares import Interval, difference_of_shares, how_often_closer
 
 Distances = Float[np.ndarray, "records neighbors"]  # to the nearest training records, the nearest first
@@ -49,18 +50,11 @@ class Copying:
         """Whether more records are suspicious than chance explains."""
         return self.copied.low > 0
 
-    def scores(self) -> dict[str, float]:
-        """Return every figure by name."""
-        shares = {
-            "copied": self.copied.value,
-            "copied_low": self.copied.low,
-            "copied_high": self.copied.high,
-            "copied_flagged": float(self.flagged),
-            "closer_than_held_out": self.closer.value,
-            "closer_than_held_out_low": self.closer.low,
-            "closer_than_held_out_high": self.closer.high,
-        }
-        return shares | {"suspicious": self.suspicious / self.records, "suspicious_threshold": self.threshold}
+    def figures(self) -> Figures:
+        """Return both shares with their intervals."""
+        found = {"copied": self.copied, "closer_than_held_out": self.closer}
+        scores = {name: share.value for name, share in found.items()}
+        return Figures(scores, {name: (share.low, share.high) for name, share in found.items()})
 
     def pairs(self) -> list["Pair"]:
         """Return the most suspicious records, the most suspicious first."""

@@ -33,9 +33,20 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             protocol["likelihood"] = choices.model_dump(exclude={"family"})
             illustrations = draw_latents(weights, run, data / "prepared" / run.data, choices.seed, folder)
         metrics = described(run, figures, protocol, samples, scored.baselines)
-        identity = metrics["identity"] | {"samples": hash_files([samples]), "features": protocol["data"].get("features_hash")}
+        identity = metrics["identity"] | {
+            "samples": hash_files([samples]),
+            "features": protocol["data"].get("features_hash"),
+        }
         facts = ReportFacts(
-            name, run.model_dump(), metrics, weights, samples, illustrations, scored.suspicious, read_training(weights), identity
+            name,
+            run.model_dump(),
+            metrics,
+            weights,
+            samples,
+            illustrations,
+            scored.suspicious,
+            read_training(weights),
+            identity,
         )
         write_report(folder, facts)
     return metrics

@@ -1,5 +1,7 @@
-"""Pictures with a title and a caption, as pages show them."""
+"""Pictures and tables with a title, as pages show them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,3 +12,11 @@ class Illustration(NamedTuple):
     title: str
     path: Path
     caption: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows in words, under headers."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]

@@ -14,7 +14,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from genloop.intervals import Figures
+from genloop.scored import Scored
 
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
 DEFAULT_NETWORKS = {"image": "convolutional", "table": "dense"}
@@ -197,7 +197,7 @@ class ScoresModule(Protocol):
         """Write what every run on a data set is scored against, with the scores of real and of trivial records."""
         ...
 
-    def score(self, samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
+    def score(self, samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
         """Return the scores of a folder of samples, and the protocol under which they hold.
 
         The most suspicious pairs of generated and training records are shown in the folder ``out``.

@@ -53,8 +53,8 @@ def test_the_same_reference_comes_out_twice_and_scores_too(tmp_path: Path) -> No
     pictures = open_records(tmp_path / "a/prepared", "test").pictures[:40, 0]
     np.savez(tmp_path / "samples.npz", images=pictures)
     scores = [score(tmp_path, tmp_path / name / "reference", tmp_path / name / "prepared", tmp_path) for name in "ab"]
-    assert scores[0] == scores[1]
-    figures, _ = scores[0]
+    assert (scores[0].figures, scores[0].protocol) == (scores[1].figures, scores[1].protocol)
+    figures = scores[0].figures
     assert figures.left_out["frechet"].startswith("40 generated pictures, and a covariance of 64 features needs more")
     assert figures.scores["precision"] == 1.0
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from genloop.categories import draw_counted, one_hot
 from genloop.config import ImageSample
 from genloop.errors import GenloopError
-from genloop.image.encoding.pixels import Pictures, to_bytes, to_unit
+from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
 from genloop.image.encoding.sheets import draw_groups
 from genloop.plugins import Schema
 
@@ -80,6 +80,11 @@ class PictureRecords:
     def nbytes(self) -> int:
         """Bytes that all pictures take on a device."""
         return int(self.pictures.nbytes)
+
+    @property
+    def as_bytes(self) -> Bytes:
+        """The pictures as they lie on the disk or in memory."""
+        return np.asarray(self.pictures)
 
     def on(self, device: torch.device) -> "PictureRecords":
         """Return the same pictures held by a device, from where batches are gathered."""

@@ -6,15 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genloop.illustrations import Illustration
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Rows in words, under headers."""
-
-    headers: Sequence[str]
-    rows: Sequence[Sequence[str]]
+from genloop.illustrations import Illustration, Listed
 
 
 @dataclass(frozen=True)

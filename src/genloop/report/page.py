@@ -8,9 +8,9 @@ from typing import Any
 import jinja2
 
 from genloop.glossary import BASELINES
-from genloop.illustrations import Illustration
+from genloop.illustrations import Illustration, Listed
 from genloop.report.embedded import embed
-from genloop.report.facts import Listed, ReportFacts
+from genloop.report.facts import ReportFacts
 from genloop.report.numbers import decimals, flat, shown
 from genloop.report.scores import group_scores, headline, interval_of, spoken
 

@@ -29,17 +29,18 @@ def record(name: str, data: Path) -> dict[str, str]:
     Raises:
         GenloopError: the outputs are not there, or MLflow does not take them.
     """
-    weights, samples, metrics = data / "weights" / name, data / "samples" / name, data / "metrics" / f"{name}.json"
-    for path in (weights / "weights.safetensors", samples / "manifest.json", metrics):
+    weights, samples, report = (data / kind / name for kind in ("weights", "samples", "reports"))
+    metrics = data / "metrics" / f"{name}.json"
+    for path in (weights / "weights.safetensors", samples / "manifest.json", report / "report.html", metrics):
         if not path.exists():
             raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
     receipt = {
         "run": name,
         "weights": hash_weights(weights / "weights.safetensors"),
-        "content": hash_files([weights, samples, metrics]),
+        "content": hash_files([weights, samples, report, metrics]),
     }
     try:
-        _record(receipt, weights, samples, metrics)
+        _record(receipt, weights, samples, report, metrics)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise GenloopError(
@@ -48,7 +49,7 @@ def record(name: str, data: Path) -> dict[str, str]:
     return receipt
 
 
-def _record(receipt: dict[str, str], weights: Path, samples: Path, metrics: Path) -> None:
+def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path, metrics: Path) -> None:
     run = read_choices(weights / "run.json", Train)
     store = Store(run.data)
     run_id = _find_or_create(store, receipt["run"], run, receipt["weights"])
@@ -57,7 +58,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, metrics: Path
     complete_previews(store.client, run_id, weights / "previews")
     log_scores(store, known, json.loads(metrics.read_text()))
     if known.data.tags.get(RECORDED) != receipt["content"]:
-        for folder, target in ((weights, "weights"), (samples, "samples")):
+        for folder, target in ((weights, "weights"), (samples, "samples"), (report, "report")):
             store.client.log_artifacts(run_id, str(folder), target)
         store.client.log_artifact(run_id, str(metrics), "metrics")
         store.client.set_tag(run_id, RECORDED, receipt["content"])

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from genloop.choices import ImageReference
 from genloop.identity import hash_tensors, read_tensors
 from genloop.image.data import PictureRecords, PictureSchema, open_records, read_samples, read_schema
+from genloop.image.scores import copies
 from genloop.image.scores.features import Classifier, accuracy, feature_choice, feature_network, read
 from genloop.image.scores.inception import Inception
 from genloop.image.scores.judge import Judge
@@ -19,8 +20,10 @@ from genloop.image.scores.taught import Lesson
 from genloop.intervals import ROUNDS, Figures
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.scored import Scored
 
 VERSION = 2  # of the scores: figures of different versions are not compared
+NOT_COPIED = Figures(left_out=dict.fromkeys(("copied", "closer_than_held_out"), "there are no held-out pictures"))
 
 
 def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
@@ -33,16 +36,18 @@ def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     schema, train, test = read_schema(prepared), open_records(prepared, "train"), open_records(prepared, "test")
     network = feature_network(schema, train, train.labels, choices)
     judge = Judge(network, read(network, test).features, told_shares(schema, choices), choices.seed)
-    lesson = Lesson(schema, test, choices)
-    baselines = {
-        name: judge.figures(pictures) | lesson.figures(pictures)
-        for name, pictures in draw_baselines(train, choices).items()
-    }
+    lesson, honest = Lesson(schema, test, choices), copies.honest(train.as_bytes, test.as_bytes, choices.seed)
+    baselines = {}
+    for name, pictures in draw_baselines(train, choices).items():
+        unseen = test if name == "real" else pictures  # training pictures are no copies of themselves
+        copied = copies.judge(unseen.as_bytes, train.as_bytes, honest).figures() if len(unseen) else NOT_COPIED
+        baselines[name] = judge.figures(pictures) | lesson.figures(pictures) | copied
     with replace_folder(out) as folder:
         if isinstance(network, Classifier):
             (folder / "classifier.safetensors").write_bytes(save(network.state_dict()))
         (folder / "schema.json").write_bytes((prepared / "schema.json").read_bytes())
         np.save(folder / "test_features.npy", judge.real)
+        np.save(folder / "honest.npy", honest)
         known = {
             "protocol": describe(schema, test, network, choices),
             "choices": choices.model_dump(),
@@ -56,7 +61,7 @@ def draw_baselines(train: PictureRecords, choices: ImageReference) -> dict[str, 
     generator = keyed_generator(choices.seed, "baselines")
     real = np.sort(generator.permutation(len(train))[: choices.count])
     again = np.sort(generator.integers(len(train), size=choices.count))
-    marginals = draw_marginals(np.asarray(train.pictures), choices.count, generator)
+    marginals = draw_marginals(train.as_bytes, choices.count, generator)
     return {"real": taken(train, real), "bootstrap": taken(train, again), "marginals": PictureRecords(marginals)}
 
 
@@ -115,7 +120,7 @@ def load_network(reference: Path, schema: PictureSchema, choices: ImageReference
     return network.eval()
 
 
-def score(samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
+def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     """Return the scores of generated pictures and their protocol; the most suspicious ones are shown in ``out``."""
     known = json.loads((reference / "reference.json").read_text())
     schema, choices = read_schema(reference), ImageReference.model_validate(known["choices"])
@@ -124,4 +129,8 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Fi
     features = np.load(reference / "test_features.npy", allow_pickle=False)
     judge = Judge(load_network(reference, schema, choices), features, told_shares(schema, choices), choices.seed)
     lesson = Lesson(schema, open_records(prepared, "test"), choices)
-    return judge.figures(pictures) | lesson.figures(pictures), known["protocol"]
+    train, honest = open_records(prepared, "train").as_bytes, np.load(reference / "honest.npy", allow_pickle=False)
+    copying = copies.judge(pictures.as_bytes, train, honest)
+    suspicious = copies.most_suspicious(copying, pictures.as_bytes, train, out)
+    figures = judge.figures(pictures) | lesson.figures(pictures) | copying.figures()
+    return Scored(figures, known["baselines"], known["protocol"], suspicious)

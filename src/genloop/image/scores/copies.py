@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from genloop import copying
 from genloop.copying import MOST, NEIGHBORS, Copying, Distances
+from genloop.illustrations import Illustration
 from genloop.image.scores.nearest import Some, Train, nearest
 from genloop.randomness import keyed_generator
 
@@ -30,8 +31,9 @@ def judge(generated: Some, train: Train, honest: Distances) -> Copying:
     return copying.judge(nearest(generated[:MOST], train, honest.shape[1]), honest)
 
 
-def most_suspicious(found: Copying, generated: Some, train: Train, folder: Path) -> None:
+def most_suspicious(found: Copying, generated: Some, train: Train, folder: Path) -> Illustration:
     """Draw ``copies.png``: the most suspicious pictures above their nearest training pictures, the ratio between."""
+    path = folder / "copies.png"
     pairs = found.pairs()
     with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "axes.grid": False}):
         figure = Figure(figsize=(1.2 * len(pairs) + 0.8, 3), layout="constrained")
@@ -43,7 +45,12 @@ def most_suspicious(found: Copying, generated: Some, train: Train, folder: Path)
             panels[0, column].set_xlabel(f"{pair.ratio:.3f}", color=color)
         panels[0, 0].set_ylabel("generated")
         panels[1, 0].set_ylabel("training")
-        figure.savefig(folder / "copies.png", dpi=110, metadata={"Software": None})
+        figure.savefig(path, dpi=110, metadata={"Software": None})
+    caption = (
+        "Each above its nearest training picture. Between them the distance to it over the mean distance to the next "
+        f"{NEIGHBORS}; below {found.threshold:.3f}, in red, a picture is suspicious."
+    )
+    return Illustration("The most suspicious samples", path, caption)
 
 
 def _show(panel: Axes, picture: np.ndarray) -> None:

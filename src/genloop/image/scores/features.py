@@ -134,7 +134,7 @@ class Reading(NamedTuple):
 def read(network: Classifier | Inception, pictures: PictureRecords) -> Reading:
     """Return the features of pictures and the logits that follow from them."""
     if isinstance(network, Inception):
-        features = network.features(np.asarray(pictures.pictures))
+        features = network.features(pictures.as_bytes)
         return Reading(features, network.logits(features))
     starts = range(0, max(len(pictures), 1), BLOCK)  # one block of nothing has its width at least
     with torch.no_grad():

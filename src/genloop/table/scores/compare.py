@@ -11,10 +11,12 @@ import torch
 from genloop.choices import TableReference
 from genloop.errors import GenloopError
 from genloop.identity import hash_tensors
-from genloop.intervals import ROUNDS, Figures
+from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.scored import Scored
 from genloop.table.encoding.columns import Column, parse
+from genloop.table.scores import copies
 from genloop.table.scores.judge import MOST, Judge
 from genloop.table.scores.metrics import hashes, is_number
 
@@ -40,14 +42,18 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
     marginals = pd.DataFrame(
         {name: train[name].iloc[generator.integers(len(train), size=count)].array for name in train}
     )
+    honest = copies.honest(train, test, choices.seed)
     baselines = {
         "real": judge.figures(test, near=judge.other, teacher=train),
         "bootstrap": judge.figures(bootstrap),
         "marginals": judge.figures(marginals),
     }
+    for name, rows in {"real": test, "bootstrap": bootstrap, "marginals": marginals}.items():
+        baselines[name] |= copies.judge(rows, train, honest, choices.seed).figures()
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
+        np.save(folder / "honest.npy", honest)
         (folder / "schema.json").write_bytes((prepared / "schema.json").read_bytes())
         known = {"protocol": describe(judge, count), "baselines": {k: v.as_dict() for k, v in baselines.items()}}
         write_json(folder / "reference.json", known)
@@ -76,13 +82,16 @@ def hash_rows(rows: pd.DataFrame) -> str:
     return hash_tensors({"rows": torch.from_numpy(hashes(rows).astype(np.int64))})
 
 
-def score(samples: Path, reference: Path, prepared: Path, out: Path) -> tuple[Figures, dict[str, Any]]:
+def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     """Return the scores of generated rows and their protocol; the most suspicious ones are listed in ``out``."""
     known = json.loads((reference / "reference.json").read_text())
     protocol, columns = known["protocol"], _columns(reference)
     train, test = (_split(reference, split, columns) for split in ("train", "test"))
     judge = Judge(train, test, protocol["target"], protocol["generated_count"], protocol["seed"])
-    return judge.figures(read_samples(samples, columns, protocol["generated_count"])), protocol
+    rows = read_samples(samples, columns, protocol["generated_count"])
+    copying = copies.judge(rows, train, np.load(reference / "honest.npy", allow_pickle=False), protocol["seed"])
+    suspicious = copies.most_suspicious(copying, rows, train, out)
+    return Scored(judge.figures(rows) | copying.figures(), known["baselines"], protocol, suspicious)
 
 
 def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.DataFrame:

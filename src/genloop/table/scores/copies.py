@@ -8,6 +8,7 @@ import pandas as pd
 
 from genloop import copying
 from genloop.copying import MOST, NEIGHBORS, Copying, Distances
+from genloop.illustrations import Listed
 from genloop.randomness import keyed_generator
 from genloop.table.scores.distances import Nearest
 
@@ -50,9 +51,12 @@ def suspicious_pairs(found: Copying, generated: pd.DataFrame, train: pd.DataFram
     return pd.concat([words, rows.add_prefix("column ") if set(rows) & set(words) else rows], axis=1)
 
 
-def most_suspicious(found: Copying, generated: pd.DataFrame, train: pd.DataFrame, folder: Path) -> None:
-    """Write :func:`suspicious_pairs` to ``copies.csv``."""
-    suspicious_pairs(found, generated, train).to_csv(folder / "copies.csv", index=False, lineterminator="\n")
+def most_suspicious(found: Copying, generated: pd.DataFrame, train: pd.DataFrame, folder: Path) -> Listed:
+    """Write :func:`suspicious_pairs` to ``copies.csv`` and return them in words."""
+    pairs = suspicious_pairs(found, generated, train)
+    pairs.to_csv(folder / "copies.csv", index=False, lineterminator="\n")
+    words = pairs.astype("string").fillna("")
+    return Listed([str(name) for name in words], [[str(cell) for cell in row] for row in words.to_numpy()])
 
 
 def _looked_at(rows: int, seed: int) -> np.ndarray:

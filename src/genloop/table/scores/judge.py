@@ -8,7 +8,7 @@ import pandas as pd
 
 from genloop.intervals import Figures, Part, with_intervals
 from genloop.randomness import keyed_generator, keyed_seed
-from genloop.table.scores.distances import Nearest, share_closer, share_nearer_to_training
+from genloop.table.scores.distances import Nearest, share_nearer_to_training
 from genloop.table.scores.learners import FOLDS, Told, teach, tell_apart
 from genloop.table.scores.metrics import (
     Pairs,
@@ -22,15 +22,14 @@ from genloop.table.scores.metrics import (
 MOST = 50_000  # rows of each side where nobody says how many
 MOST_DISTANCES = 5_000  # rows whose distances are taken
 MOST_NEAR = 10_000  # rows of each side among which the nearest is looked for
-MOST_CLOSEST = 2_000  # rows whose distances to all training rows are taken
 FEWEST = 12  # held-out rows
-OF_HELD_OUT = ("usefulness", "nearer_to_training", "closer_than_held_out", "distance", "distance_of_held_out")
+OF_HELD_OUT = ("usefulness", "nearer_to_training")
 Scores = dict[str, float]
 SHARE = (0.0, 1.0)
 LIMITS = {
     **dict.fromkeys(("shapes", "pairs", "pairs_strong", "missing", "detection", "new_rows"), SHARE),
     **dict.fromkeys(("coverage", "coverage_ranges", "coverage_categories"), SHARE),
-    **dict.fromkeys(("nearer_to_training", "closer_than_held_out", "distance", "distance_of_held_out"), SHARE),
+    "nearer_to_training": SHARE,
     "usefulness": (float("-inf"), 1.0),
 }
 
@@ -45,7 +44,6 @@ class Rows:
     taught: Told | None  # what trees that learned from these tell of held-out rows
     to_training: np.ndarray  # distances to as many training rows as are held out
     to_held_out: np.ndarray
-    to_all: np.ndarray  # distances to all training rows
 
 
 class Judge:
@@ -59,10 +57,7 @@ class Judge:
         halves = np.array_split(keyed_generator(seed, "halves").permutation(len(test)), 2)
         self.other, self.held_out = (test.iloc[np.sort(half)[:MOST_NEAR]] for half in halves)
         self.nearest = Nearest(drawn(train, max(len(self.held_out), 1), seed, "nearest"), scale=train)
-        self.nearest_of_all = Nearest(drawn(train, MOST, seed, "closest"), scale=train)
-        if len(test) >= FEWEST:
-            self.nearest_held_out = Nearest(self.held_out, scale=train)
-            self.usual = self.nearest_of_all.distances(test[:MOST_CLOSEST])
+        self.nearest_held_out = Nearest(self.held_out, scale=train) if len(test) >= FEWEST else None
 
     def figures(
         self, rows: pd.DataFrame, near: pd.DataFrame | None = None, teacher: pd.DataFrame | None = None
@@ -90,16 +85,15 @@ class Judge:
 
     def _judged(self, rows: pd.DataFrame, near: pd.DataFrame, teacher: pd.DataFrame) -> Rows:
         out, none = self._left_out(rows), np.empty(0)
-        held_out, near = len(self.test) >= FEWEST, near[:MOST_DISTANCES]
+        near = near[:MOST_DISTANCES]
         seeds = {name: keyed_seed(self.seed, name) for name in ("detection", "usefulness")}
         return Rows(
             rows,
             is_new(self.train, rows),
             None if "detection" in out else tell_apart(self.real, rows, seeds["detection"]),
             None if "usefulness" in out else teach(teacher, self.test, self.target, self.train, seeds["usefulness"]),
-            self.nearest.distances(near) if held_out else none,
-            self.nearest_held_out.distances(near) if held_out else none,
-            self.nearest_of_all.distances(near[:MOST_CLOSEST]) if held_out else none,
+            self.nearest.distances(near) if self.nearest_held_out else none,
+            self.nearest_held_out.distances(near) if self.nearest_held_out else none,
         )
 
     def _scores(self, judged: Rows, part: Part) -> Scores:
@@ -118,7 +112,11 @@ class Judge:
         for name, told in (("detection", judged.apart), ("usefulness", judged.taught)):
             if told is not None:
                 scores[name] = told.score(part)
-        return scores | self._coverages(rows) | self._distances(judged, part)
+        if len(judged.to_training):
+            near = part.of(len(judged.to_training))
+            sides = judged.to_training[near], judged.to_held_out[near]
+            scores["nearer_to_training"] = share_nearer_to_training(*sides)
+        return scores | self._coverages(rows)
 
     def _coverages(self, rows: pd.DataFrame) -> Scores:
         found = {name: column_coverage(self.train[name], rows[name]) for name in rows}
@@ -126,17 +124,6 @@ class Judge:
         words = [value for name, value in found.items() if not is_number(self.train[name])]
         parts = {"coverage_ranges": ranges, "coverage_categories": words, "coverage": list(found.values())}
         return {name: _mean(values) for name, values in parts.items() if values}
-
-    def _distances(self, judged: Rows, part: Part) -> Scores:
-        if not len(judged.to_all):
-            return {}
-        near, closest, usual = (part.of(len(some)) for some in (judged.to_training, judged.to_all, self.usual))
-        return {
-            "nearer_to_training": share_nearer_to_training(judged.to_training[near], judged.to_held_out[near]),
-            "closer_than_held_out": share_closer(judged.to_all[closest], self.usual[usual]),
-            "distance": float(np.median(judged.to_all[closest])),
-            "distance_of_held_out": float(np.median(self.usual[usual])),
-        }
 
 
 def _mean(values: Sequence[float]) -> float:
