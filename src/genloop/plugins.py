@@ -8,13 +8,14 @@ networks that fulfill the Protocols below, and ``encoding`` with what they share
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from genloop.scored import Scored
+if TYPE_CHECKING:  # preparing and training do not depend on how scores are written down
+    from genloop.scored import Scored
 
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
 DEFAULT_NETWORKS = {"image": "convolutional", "table": "dense"}
@@ -197,7 +198,7 @@ class ScoresModule(Protocol):
         """Write what every run on a data set is scored against, with the scores of real and of trivial records."""
         ...
 
-    def score(self, samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
+    def score(self, samples: Path, reference: Path, prepared: Path, out: Path) -> "Scored":
         """Return the scores of a folder of samples, and the protocol under which they hold.
 
         The most suspicious pairs of generated and training records are shown in the folder ``out``.
