@@ -66,8 +66,15 @@ def measure(name: str, parts: Parts, seed: int) -> None:
 
 
 def _line(found: Copying) -> dict[str, float]:
-    counts = {"records": found.records, "honest": found.honest_records, "honest_suspicious": found.honest_suspicious}
-    return found.scores() | counts
+    line = {
+        "records": found.records,
+        "honest": found.honest_records,
+        "suspicious_threshold": found.threshold,
+        "copied_flagged": float(found.flagged),
+    }
+    for name, share in (("copied", found.copied), ("closer_than_held_out", found.closer)):
+        line |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+    return line
 
 
 def print_tables(seeds: list[int]) -> None:

@@ -10,11 +10,12 @@ import pandas as pd
 from genloop.config import ImageSample, TableSample
 from genloop.copying import Copying, Distances
 from genloop.image.data import read_samples as read_pictures
+from genloop.image.data import read_schema
 from genloop.image.scores import copies as picture_copies
 from genloop.image.scores.compare import draw_marginals
 from genloop.sampling import sample
 from genloop.table.scores import copies as row_copies
-from genloop.table.scores.compare import _columns, _split, read_samples
+from genloop.table.scores.compare import read_columns, read_samples, read_split
 from genloop.table.scores.distances import Nearest
 from genloop.table.scores.metrics import is_number
 
@@ -35,7 +36,9 @@ class Parts:
 def read(prepared: Path) -> tuple[Records, Records]:
     """Return the training and the test records of a prepared folder."""
     if (prepared / "train.parquet").exists():
-        return _split(prepared, "train", _columns(prepared)), _split(prepared, "test", _columns(prepared))
+        return read_split(prepared, "train", read_columns(prepared)), read_split(
+            prepared, "test", read_columns(prepared)
+        )
     return np.load(prepared / "train.npy"), np.load(prepared / "test.npy")
 
 
@@ -80,9 +83,9 @@ def trained(weights: Path, prepared: Path, count: int, seed: int) -> Parts:
         out = Path(folder) / "samples"
         if isinstance(train, np.ndarray):
             sample(weights, ImageSample(count=count, seed=seed), out)
-            return Parts(train, read_pictures(out), held_out)
+            return Parts(train, read_pictures(out, read_schema(weights)).as_bytes, held_out)
         sample(weights, TableSample(count=count, seed=seed), out)
-        return Parts(train, read_samples(out, _columns(prepared), count), held_out)
+        return Parts(train, read_samples(out, read_columns(prepared), count), held_out)
 
 
 def replay(parts: Parts, share: float, change: str, generator: np.random.Generator) -> Records:

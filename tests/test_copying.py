@@ -86,7 +86,7 @@ def test_copies_among_honest_doubles_are_counted_beyond_them() -> None:
     assert (found.suspicious, found.honest_suspicious) == (300, 200)
     assert found.copied.value == pytest.approx(0.2)
     assert found.flagged
-    figures = found.figures()
+    figures = found.figures(seed=0)
     assert figures.intervals["copied"][0] < figures.scores["copied"] < figures.intervals["copied"][1]
     assert not judge(Neighbors(distances_of(honest), np.arange(2_000)), distances_of(honest)).flagged
 

@@ -39,25 +39,20 @@ TABLES = {
     "pairs_strong": Meaning("the same for pairs that are strongly related in real rows", "high"),
     "detection": Meaning("how well a learner tells generated rows from real ones; 0.5 if it must guess", "half"),
     "usefulness": Meaning("how well a learner taught by generated rows does on held-out ones", "high"),
-    "usefulness_gap": Meaning("how much better it does if taught by training rows", "low"),
     "coverage": Meaning("share of each column's range or values that occurs", "high"),
     "coverage_ranges": Meaning("the same of columns of numbers", "high"),
     "coverage_categories": Meaning("the same of columns of words", "high"),
     "missing": Meaning("how alike the shares of missing values are", "high"),
     "new_rows": Meaning("share of rows that are equal to no training row", "high", "copying"),
     "nearer_to_training": Meaning("share nearer to a training row than to a held-out one", "half", "copying"),
-    "distance": Meaning("median distance to the nearest training row", "", "copying"),
-    "distance_of_held_out": Meaning("the same of held-out rows", "", "copying"),
 }
 ANY = {
     "copied": Meaning("share of samples that copy a training record, beyond that of honest records", "low", "copying"),
     "closer_than_held_out": Meaning(
         "how often a sample is closer to its nearest training record than a held-out record is", "half", "copying"
     ),
-    "suspicious": Meaning(
-        "share of samples whose nearest training record is far nearer than the next", "low", "copying"
-    ),
-    "suspicious_threshold": Meaning("how many times nearer: the ratio below which a sample counts", "", "copying"),
+    "distance": Meaning("median distance of a sample to its nearest training record", "", "copying"),
+    "distance_of_held_out": Meaning("the same of records that are no samples", "", "copying"),
     "elbo": Meaning("lower bound on the log likelihood of test records, in nats", "high", "likelihood"),
     "rate": Meaning("nats that the latent holds of a record; with the distortion, the negative elbo", "", "likelihood"),
     "distortion": Meaning("nats that the decoder still needs, given the latent", "", "likelihood"),

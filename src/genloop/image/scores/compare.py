@@ -23,7 +23,8 @@ from genloop.randomness import keyed_generator
 from genloop.scored import Scored
 
 VERSION = 2  # of the scores: figures of different versions are not compared
-NOT_COPIED = Figures(left_out=dict.fromkeys(("copied", "closer_than_held_out"), "there are no held-out pictures"))
+COPYING = ("copied", "closer_than_held_out", "distance", "distance_of_held_out")
+NOT_COPIED = Figures(left_out=dict.fromkeys(COPYING, "there are no held-out pictures"))
 
 
 def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
@@ -40,7 +41,9 @@ def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     baselines = {}
     for name, pictures in draw_baselines(train, choices).items():
         unseen = test if name == "real" else pictures  # training pictures are no copies of themselves
-        copied = copies.judge(unseen.as_bytes, train.as_bytes, honest).figures() if len(unseen) else NOT_COPIED
+        copied = (
+            copies.judge(unseen.as_bytes, train.as_bytes, honest).figures(choices.seed) if len(unseen) else NOT_COPIED
+        )
         baselines[name] = judge.figures(pictures) | lesson.figures(pictures) | copied
     with replace_folder(out) as folder:
         if isinstance(network, Classifier):
@@ -132,5 +135,5 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     train, honest = open_records(prepared, "train").as_bytes, np.load(reference / "honest.npy", allow_pickle=False)
     copying = copies.judge(pictures.as_bytes, train, honest)
     suspicious = copies.most_suspicious(copying, pictures.as_bytes, train, out)
-    figures = judge.figures(pictures) | lesson.figures(pictures) | copying.figures()
+    figures = judge.figures(pictures) | lesson.figures(pictures) | copying.figures(choices.seed)
     return Scored(figures, known["baselines"], known["protocol"], suspicious)

@@ -33,8 +33,8 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
     Raises:
         GenloopError: a target that is no column.
     """
-    columns = _columns(prepared)
-    train, test = (_split(prepared, split, columns) for split in ("train", "test"))
+    columns = read_columns(prepared)
+    train, test = (read_split(prepared, split, columns) for split in ("train", "test"))
     count = min(choices.count or MOST, len(train))
     judge = Judge(train, test, _target(choices.target, columns, train), count, choices.seed)
     generator = keyed_generator(choices.seed, "baselines")
@@ -49,7 +49,7 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
         "marginals": judge.figures(marginals),
     }
     for name, rows in {"real": test, "bootstrap": bootstrap, "marginals": marginals}.items():
-        baselines[name] |= copies.judge(rows, train, honest, choices.seed).figures()
+        baselines[name] |= copies.judge(rows, train, honest, choices.seed).figures(choices.seed)
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
@@ -85,13 +85,13 @@ def hash_rows(rows: pd.DataFrame) -> str:
 def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     """Return the scores of generated rows and their protocol; the most suspicious ones are listed in ``out``."""
     known = json.loads((reference / "reference.json").read_text())
-    protocol, columns = known["protocol"], _columns(reference)
-    train, test = (_split(reference, split, columns) for split in ("train", "test"))
+    protocol, columns = known["protocol"], read_columns(reference)
+    train, test = (read_split(reference, split, columns) for split in ("train", "test"))
     judge = Judge(train, test, protocol["target"], protocol["generated_count"], protocol["seed"])
     rows = read_samples(samples, columns, protocol["generated_count"])
     copying = copies.judge(rows, train, np.load(reference / "honest.npy", allow_pickle=False), protocol["seed"])
     suspicious = copies.most_suspicious(copying, rows, train, out)
-    return Scored(judge.figures(rows) | copying.figures(), known["baselines"], protocol, suspicious)
+    return Scored(judge.figures(rows) | copying.figures(protocol["seed"]), known["baselines"], protocol, suspicious)
 
 
 def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.DataFrame:
@@ -111,13 +111,13 @@ def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.Dat
     return pd.DataFrame(found)
 
 
-def _columns(folder: Path) -> dict[str, Column]:
+def read_columns(folder: Path) -> dict[str, Column]:
     """Return the columns that are scored."""
     states = json.loads((folder / "schema.json").read_text())["columns"]
     return {column.name: column for column in map(Column.of, states) if column.kind not in UNSCORED}
 
 
-def _split(folder: Path, split: str, columns: dict[str, Column]) -> pd.DataFrame:
+def read_split(folder: Path, split: str, columns: dict[str, Column]) -> pd.DataFrame:
     """Return the rows of a split in the types of their columns, which Parquet does not keep."""
     rows = pd.read_parquet(folder / f"{split}.parquet", columns=list(columns))
     return rows.astype({name: column.dtype for name, column in columns.items()})

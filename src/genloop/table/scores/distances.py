@@ -7,7 +7,6 @@ import pandas as pd
 from jaxtyping import Float, Int64
 
 from genloop.copying import Neighbors
-from genloop.shares import share_closer as share_closer  # also of pictures
 from genloop.table.scores.metrics import is_number, numbers, places
 
 PAIRS = 2**22  # of rows that are compared at once, so that memory stays flat
