@@ -27,7 +27,10 @@ print(json.dumps(found))
 """
 
 
-VAE_SCORES = ("elbo", "rate", "distortion", "bits_per_dimension", "importance_bound", "importance_bound_error")
+VAE_SCORES = (
+    *("elbo", "rate", "distortion", "bits_per_dimension", "active_units", "latent"),
+    *("importance_bound", "importance_bound_error", "importance_bound_standard_error", "importance_bits_per_dimension"),
+)
 
 
 def mlflow_runs(project: Project) -> dict[str, list[dict[str, Any]]]:
@@ -57,17 +60,20 @@ def test_every_run_is_shown_whole(finished: Project) -> None:
         assert run["params"]["epochs"] == "3"
         assert run["params"]["lr_final"] == "0.05"  # defaults too
         assert run["data"][0].endswith(".dir")  # DVC's hash of the prepared pictures
-        assert {"weights/weights.safetensors", "weights/layers.png", "samples/grid.png", f"metrics/{name}.json"} <= set(
-            run["files"]
-        )
+        assert {"weights/weights.safetensors", "weights/layers.png", "samples/grid.png"} <= set(run["files"])
+        assert {f"metrics/{name}.json", "report/report.html", "report/copies.png"} <= set(run["files"])
         assert sum("previews" in file and file.endswith(".png") and "images" in file for file in run["files"]) == 4
         assert run["points"]["records_seen"] == 3
         curves = {key: count for key, count in run["points"].items() if key.startswith(("loss/", "weights/"))}
         assert set(curves.values()) == {3}
         assert any(key.endswith("bias_gradient_norm") for key in curves)
         scores = json.loads((finished.folder / f"data/metrics/{name}.json").read_text())
-        assert run["metrics"]["score/frechet"] == scores["frechet"]
-        assert run["metrics"]["score/frechet_marginals"] == scores["frechet_marginals"]
+        assert run["metrics"]["score/kid"] == scores["kid"]
+        assert run["metrics"]["interval/kid/high"] == scores["intervals"]["kid"][1]
+        assert run["metrics"]["baseline/marginals/kid"] == scores["baselines"]["marginals"]["kid"]
+        assert run["tags"]["left_out.frechet"].startswith("16 held-out pictures, and a covariance of 64 features")
+        assert run["tags"]["protocol.data.features"] == "classifier"
+        assert run["tags"]["genloop.group"] == scores["identity"]["group"]
     gan, vae = (
         {key for key in runs[name][0]["metrics"] if key.startswith("score/")} for name in ("tiny_gan", "tiny_vae")
     )
@@ -142,14 +148,20 @@ def test_a_server_that_is_not_there_neither_stops_nor_changes_the_training(proje
 
 
 def test_a_temporary_workspace_records_into_the_same_store(project: Project) -> None:
-    project.dvc("exp", "run", "--temp", "-S", "runs.tiny_gan.epochs=2")
+    project.dvc("exp", "run", "--temp", "-S", "+runs.tiny_gan.seed=5")
     assert project.run("git", "status", "--porcelain").stdout == ""
     runs = mlflow_runs(project)
-    assert sorted(run["params"]["epochs"] for run in runs["tiny_gan"]) == ["2", "3"]
-    experiment = next(run for run in runs["tiny_gan"] if run["params"]["epochs"] == "2")
+    assert sorted(run["params"]["seed"] for run in runs["tiny_gan"]) == ["0", "5"]
+    experiment = next(run for run in runs["tiny_gan"] if run["params"]["seed"] == "5")
     assert experiment["tags"]["genloop.experiment"]
-    assert experiment["metrics"]["score/frechet"]
+    assert experiment["metrics"]["score/kid"]
+    assert len({run["tags"]["genloop.group"] for run in runs["tiny_gan"]}) == 1
     assert len(runs["tiny_vae"]) == 1
+    compared = project.run(sys.executable, "-m", "genloop", "compare").stdout  # both seeds in one line
+    lines = [line for line in compared.splitlines() if line.startswith("| tiny_")]
+    assert [line.split(" | ")[:2] for line in lines] == [["| tiny_gan", "2"], ["| tiny_vae", "1"]]
+    values = [run["metrics"]["score/precision"] for run in runs["tiny_gan"]]
+    assert f"{sum(values) / 2:.2f}"[:3] in lines[0]
 
 
 def test_the_store_lies_in_the_main_checkout_also_from_a_worktree(project: Project) -> None:

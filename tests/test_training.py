@@ -140,8 +140,9 @@ def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_pa
         (tmp_path / kind).symlink_to(data / kind)
     sample(tmp_path / "weights" / name, ImageSample(count=50), tmp_path / "samples" / name)
     scores = evaluated(name, tmp_path)
-    assert scores["frechet_real"] < scores["frechet_marginals"]
-    assert scores["protocol"]["count"] == 50
+    assert scores["baselines"]["real"]["kid"] < scores["baselines"]["marginals"]["kid"]
+    assert scores["protocol"]["data"]["generated_count"] == 50
+    assert ("classification_accuracy" in scores) == RUNS[name].conditional
 
 
 @pytest.mark.parametrize("name", ["gan", "vae"])

@@ -62,13 +62,15 @@ class Judge:
 
 def left_out(real: int, fake: int, features: int) -> dict[str, str]:
     """Return which scores cannot be taken of so many real and generated pictures, and why."""
-    found = {}
+    found: dict[str, str] = {}
     for count, kind, remedy in ((real, "held-out", "raise holdout"), (fake, "generated", "raise reference.count")):
         told = f"{count} {kind} pictures" if count else f"there are no {kind} pictures"
+        reasons = {}
         if count <= features:
-            found["frechet"] = f"{told}, and a covariance of {features} features needs more; {remedy}"
+            reasons["frechet"] = f"{told}, and a covariance of {features} features needs more; {remedy}"
         if count <= NEIGHBORS:
-            found |= dict.fromkeys(MANIFOLD, f"{told}, and balls reach to the {NEIGHBORS}th neighbor; {remedy}")
+            reasons |= dict.fromkeys(MANIFOLD, f"{told}, and balls reach to the {NEIGHBORS}th neighbor; {remedy}")
         if count < 2:
-            found["kid"] = f"{told}, and pairs are compared; {remedy}"
+            reasons["kid"] = f"{told}, and pairs are compared; {remedy}"
+        found = reasons | found  # the first reason is told
     return found
