@@ -1,5 +1,6 @@
 """Bounds on the likelihood against a model whose likelihood is known."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ class Numbers:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def part(self, chosen: np.ndarray) -> "Numbers":
+        raise NotImplementedError
 
     def gather(self, indices: object) -> Tensor:
         return self.x[torch.as_tensor(indices)]
