@@ -22,7 +22,7 @@ STEPS = 10**6  # planned, so that the learning rate hardly decays during a measu
 
 def steps_of(run: Gan | Vae, prepared: Path, bf16: bool) -> Callable[[], object]:
     """Return a function that makes the next step of the training of ``run``."""
-    records, schema = open_training(run, prepared)
+    (records, *_), schema = open_training(run, prepared)
     system = build(run, schema, STEPS)
     loop = {"gan": _gan, "vae": _vae}[run.family](system, _batches(records, run), bf16)
     return lambda: next(loop)

@@ -130,6 +130,11 @@ class Stopwatch:
         if self.follower is not None:
             self.follower.preview(epoch, path)  # type: ignore[attr-defined]
 
+    def finding(self, found: object) -> None:
+        """Hand a finding on."""
+        if self.follower is not None:
+            self.follower.finding(found)  # type: ignore[attr-defined]
+
     def rate(self) -> float:
         """Return records per second from the end of the first epoch to that of the last."""
         (first, start), (last, end) = self.marks[0], self.marks[-1]

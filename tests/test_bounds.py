@@ -26,6 +26,9 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.x)
 
+    def part(self, chosen: np.ndarray) -> "Numbers":
+        raise NotImplementedError
+
     def gather(self, indices: object) -> Tensor:
         return self.x[torch.as_tensor(indices)]
 

@@ -25,7 +25,7 @@ SCHEMA = PictureSchema(1, 8, 8)
 
 def found() -> tuple[Grouped, PictureSchema, np.ndarray]:
     pictures, labels = tiny_pictures()
-    records, schema = grouped(RUN, PictureRecords(pictures[:, None]), SCHEMA)
+    (records,), schema = grouped(RUN, [PictureRecords(pictures[:, None])], SCHEMA)
     assert isinstance(records, Grouped)
     assert isinstance(schema, PictureSchema)
     return records, schema, labels

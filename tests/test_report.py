@@ -49,7 +49,7 @@ METRICS: dict[str, Any] = {  # of digits_vae, in short, with intervals of an exa
     "identity": {"weights": "9c73"},
 }
 CHOICES = {"data": "digits", "modality": "image", "family": "vae", "lr": 0.004, "limits": {"hours": None}}
-FINDING = {"disease": "collapse", "epoch": 12, "step": 340, "seen": "the rate fell to 0.01", "advice": "Lower lr."}
+FINDING = {"disease": "collapse", "epoch": 12, "step": 340, "seen": "the rate fell to 0.01", "remedy": "a lower lr"}
 HOSTILE = '"><script src="http://evil.example/x.js">alert(1)</script>&<img src=x onerror=alert(1)>'
 
 
@@ -74,7 +74,7 @@ def facts(tmp_path: Path) -> ReportFacts:
         tmp_path / "samples",
         [Illustration("Traversals", picture(tmp_path / "traversals.png"), "One latent at a time.")],
         Listed(("distance", "town"), [("0.01", "Ulm"), ("0.02", "Bern")]),
-        {"epochs": 60, "kept_epoch": 48, "train_records": 1294, "findings": [FINDING]},
+        {"epochs": 60, "kept_epoch": 48, "training_records": 1294, "findings": [FINDING]},
         {"weights": "9c7369597ea5", "data": "62cd140a3aab"},
     )
 
@@ -135,7 +135,7 @@ def test_every_score_stands_in_it_with_all_that_is_known(facts: ReportFacts) -> 
     for told in (
         "collapse",
         "epoch 12, step 340",
-        "Lower lr.",
+        "Try a lower lr.",
         "Ulm",
         "1,294",
         "62cd140a3aab",

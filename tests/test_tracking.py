@@ -65,6 +65,7 @@ def test_every_run_is_shown_whole(finished: Project) -> None:
         assert sum("previews" in file and file.endswith(".png") and "images" in file for file in run["files"]) == 4
         assert run["points"]["records_seen"] == 3
         curves = {key: count for key, count in run["points"].items() if key.startswith(("loss/", "weights/"))}
+        assert curves.pop("loss/validation") == {"tiny_gan": 1, "tiny_vae": 3}[name]  # fakes cost more
         assert set(curves.values()) == {3}
         assert any(key.endswith("bias_gradient_norm") for key in curves)
         scores = json.loads((finished.folder / f"data/metrics/{name}.json").read_text())
@@ -170,3 +171,41 @@ def test_the_store_lies_in_the_main_checkout_also_from_a_worktree(project: Proje
         sys.executable, "-c", "import stages; from genloop.workspace import main_root; print(main_root())"
     )
     assert root.stdout.strip() == str(project.folder.resolve())
+
+
+def test_a_disease_is_a_tag_and_an_event_also_in_a_store_that_is_new(project: Project) -> None:
+    project.edit("params.yaml", "networks: genloop.image.networks.dense,", "lr: 1.0,")
+    done = project.dvc("repro", "record@tiny_vae")
+    (told,) = (line for line in done.stderr.splitlines() if line.startswith("genloop: tiny_vae: explosion at epoch"))
+    line = told.removeprefix("genloop: tiny_vae: ")
+
+    def found() -> dict[str, Any]:
+        (run,) = (run for run in mlflow_runs(project)["tiny_vae"] if run["params"]["lr"] == "1.0")
+        assert run["status"] == "FINISHED"
+        assert run["tags"]["doctor.explosion"] == line
+        assert run["metrics"]["doctor/explosion"] == 1.0
+        assert run["points"]["doctor/explosion"] == 1
+        return shown(run)
+
+    before = found()
+    shutil.rmtree(project.folder / ".mlflow")
+    for _ in range(2):
+        project.run(sys.executable, "-m", "genloop", "sync")
+        assert found() == before
+
+
+def test_a_training_that_broke_is_a_failed_run_that_says_where(project: Project) -> None:
+    project.edit("params.yaml", "family: gan, epochs: 3", "family: gan, penalty: 1.0e+38, critic_norm: none, epochs: 3")
+    project.dvc("repro", "configure")
+    done = project.dvc("repro", "train@tiny_gan", succeeds=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if "not_finite at epoch 1, step 1: the critic's loss" in line]
+    assert len(told) == 2  # at once, and at the end
+    assert told[1].startswith(told[0])
+    assert told[1].endswith("data/weights/tiny_gan has the last good weights, those after epoch 0")
+    assert (project.folder / "data/weights/tiny_gan/weights.safetensors").exists()
+    (run,) = (run for run in mlflow_runs(project)["tiny_gan"] if run["params"]["penalty"] == "1e+38")
+    assert run["status"] == "FAILED"
+    assert told[0].endswith(run["tags"]["doctor.not_finite"])
+    assert run["metrics"]["doctor/not_finite"] == 1.0

@@ -15,8 +15,10 @@ from genloop import plugins
 from genloop.batches import Batches
 from genloop.conditions import shown_conditions
 from genloop.config import Gan, Vae
+from genloop.doctor import Finding
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
+from genloop.watching import Checks
 
 Row = dict[str, float | int | str]
 SECONDS_BETWEEN_STATES = 10.0
@@ -34,12 +36,16 @@ class Observer(Protocol):
         """Take a picture of what the networks generate after ``epoch`` epochs."""
         ...
 
+    def finding(self, found: Finding) -> None:
+        """Take a disease that the doctor has found."""
+        ...
+
 
 class Curves(Callback):
     """Collects a row of mean losses and a row of statistics per layer for each epoch."""
 
-    def __init__(self, batches: Batches, observer: Observer) -> None:
-        self.batches, self.observer = batches, observer
+    def __init__(self, batches: Batches, checks: Checks | None, observer: Observer) -> None:
+        self.batches, self.checks, self.observer = batches, checks, observer
         self.losses: list[Row] = []
         self.layers: list[Row] = []
         self._sums: dict[str, Tensor] = {}
@@ -61,6 +67,8 @@ class Curves(Callback):
         sums = {name: trainer.strategy.reduce(value, reduce_op="mean") for name, value in self._sums.items()}
         means = {name: float(value) / steps for name, value in sums.items()}
         row: Row = {"epoch": epoch, "records_seen": epoch * steps * self.batches.batch, **means}
+        if self.checks and self.checks.figure in self.checks.at(epoch):
+            row["validation"] = self.checks.at(epoch)[self.checks.figure]
         layers = [{"epoch": epoch, **statistics} for statistics in layer_statistics(system.trained)]
         self.losses.append(row)
         self.layers.extend(layers)

@@ -13,13 +13,18 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def draw_losses(losses: pd.DataFrame, path: Path) -> None:
-    """Draw every loss over the epochs, one panel each, since their scales differ."""
+def draw_losses(losses: pd.DataFrame, path: Path, kept: int) -> None:
+    """Draw every loss over the epochs, one panel each, since their scales differ; mark the epoch that is kept."""
     names = [name for name in losses.columns if name not in ("epoch", "records_seen")]
-    figure = Figure(figsize=(4 * len(names), 3), layout="constrained")
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        axis.plot(losses["epoch"], losses[name])
+    figure = Figure(figsize=(4 * max(len(names), 1), 3), layout="constrained")
+    panels = figure.subplots(1, max(len(names), 1), squeeze=False)[0]
+    for axis, name in zip(panels, names, strict=False):
+        known = losses[losses[name].notna()]  # validation only has the epochs with a check
+        axis.plot(known["epoch"], known[name], marker="." if name == "validation" else None)
         axis.set(title=name, xlabel="epoch")
+        if name == "validation":
+            axis.axvline(kept, color="C1", linestyle="--", label=f"kept: epoch {kept}")
+            axis.legend()
     _save(figure, path)
 
 
@@ -39,5 +44,6 @@ def draw_layers(layers: pd.DataFrame, path: Path) -> None:
     for axis in panels[1]:
         axis.set_xlabel("epoch")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize=6)
+    if names:
+        figure.legend(handles, labels, loc="outside right center", fontsize=6)
     _save(figure, path)

@@ -38,6 +38,10 @@ class Grouped:
         """Return the same records held by a device."""
         return Grouped(self.records.on(device), self.groups, self.count)
 
+    def part(self, chosen: np.ndarray) -> "Grouped":
+        """Return some of the records."""
+        return Grouped(self.records.part(chosen), self.groups[torch.from_numpy(chosen)], self.count)
+
     def gather(self, indices: Any) -> Tensor:
         """Return the records at ``indices``."""
         return self.records.gather(indices)

@@ -55,9 +55,18 @@ class Training(Choices):
     lr_warmup: Part = 0.0  # share of the steps in which the learning rate rises
     lr_final: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of lr that is left at the end
     threads: Count = 1  # equal bytes need an equal number of threads; one is also fastest for small pictures
+    validation: Part = 0.1  # share of the training records that no step sees, at most 2,000; 0: keep the last weights
+    validations: Count = 20  # checks on these records, by which the best weights are kept; fewer in short trainings
+    patience: Count | None = None  # checks without gain after which training stops; None: it never does
     previews: Count = 10  # pictures drawn from the same latents over the training
     trainer: Trainer = Trainer()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _patience_has_what_to_see(self) -> "Training":
+        if self.patience is not None and not self.validation:
+            _refuse("patience", "without validation nobody sees a gain", "validation: 0.1")
+        return self
 
 
 class Gan(Training):

@@ -74,14 +74,21 @@ def training_bytes(system: Any, gather: Gather, count: int) -> int:
     return COPIES * weights + SPARE * count * (more - few) // (MORE - FEW)
 
 
-def rehearse(system: Any, batch: Batch, steps: int) -> list[float]:
-    """Return how long steps take, in seconds, made with a copy of the networks; nothing is learned or logged."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    ghost = copy.deepcopy(system).to(device)
+def copy_of(system: Any) -> Any:
+    """Return a copy of a system that makes steps by itself, without a trainer."""
+    ghost = copy.deepcopy(system)
+    ghost.undo_compile()
     optimizers, schedules = ghost.configure_optimizers()
     ghost.optimizers = lambda use_pl_optimizer=True: optimizers if len(optimizers) > 1 else optimizers[0]
     ghost.lr_schedulers = lambda: schedules if len(schedules) > 1 else schedules[0]
     ghost.manual_backward = lambda loss: loss.backward()
+    return ghost
+
+
+def rehearse(system: Any, batch: Batch, steps: int) -> list[float]:
+    """Return how long steps take, in seconds, made with a copy of the networks; nothing is learned or logged."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    ghost = copy_of(system).to(device)
     half = system.run.trainer.precision == "bf16-mixed"
     took = []
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=half):

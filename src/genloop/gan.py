@@ -113,8 +113,5 @@ class GanSystem(System):
 
     def _step(self, index: int, loss: Tensor) -> Tensor:
         optimizers: Any = self.optimizers(use_pl_optimizer=False)  # Lightning's own take half a millisecond more
-        optimizer = optimizers[index]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+        self.descend(("critic", "generator")[index], optimizers[index], loss)
         return loss

@@ -6,6 +6,7 @@ records; whoever samples never sees them.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,30 +36,32 @@ def number_of_groups(run: Gan | Vae, records: int) -> int:
     return groups if groups > 1 else 0
 
 
-def grouped(run: Gan | Vae, records: Records, schema: Schema) -> tuple[Records, Schema]:
-    """Return training records with their groups and a schema that knows them, or both as they are."""
-    count = number_of_groups(run, len(records))
+def grouped(run: Gan | Vae, parts: Sequence[Records], schema: Schema) -> tuple[list[Records], Schema]:
+    """Return parts of the training records with their groups and a schema that knows them, or all as they are.
+
+    The groups are those of the first part; records of the others are told by them.
+    """
+    count = number_of_groups(run, len(parts[0]))
     if not count:
-        return records, schema
-    groups = find_groups(run, records, schema, count)
-    counts = tuple(torch.bincount(groups, minlength=count).tolist())
+        return list(parts), schema
+    groups = find_groups(run, parts, schema, count)
+    counts = tuple(torch.bincount(groups[0], minlength=count).tolist())
     known: Any = schema
-    return Grouped(records, groups.to(torch.int16), count), dataclasses.replace(known, group_counts=counts)
+    told: list[Records] = [Grouped(part, g.to(torch.int16), count) for part, g in zip(parts, groups, strict=True)]
+    return told, dataclasses.replace(known, group_counts=counts)
 
 
-def find_groups(run: Any, records: Records, schema: Schema, count: int) -> Tensor:
-    """Return the group of each record by k-means (Lloyd 1982) over up to 20,000 records: [records]."""
+def find_groups(run: Any, parts: Sequence[Records], schema: Schema, count: int) -> list[Tensor]:
+    """Return the group of each record of each part by k-means (Lloyd 1982) over up to 20,000 records of the first."""
     outline = plugins.data(run.modality).outline
 
-    def coarse(indices: np.ndarray) -> np.ndarray:
-        return outline(records.gather(indices), schema).cpu().numpy()
+    def coarse(records: Records, indices: np.ndarray) -> list[np.ndarray]:
+        blocks = np.array_split(indices, -(-len(indices) // BLOCK))
+        return [outline(records.gather(block), schema).cpu().numpy() for block in blocks]
 
-    def blocks(indices: np.ndarray) -> list[np.ndarray]:
-        return np.array_split(indices, -(-len(indices) // BLOCK))
-
-    order = keyed_generator(run.seed, "groups").permutation(len(records))[:FITTED]
+    order = keyed_generator(run.seed, "groups").permutation(len(parts[0]))[:FITTED]
     fit = KMeans(count, n_init=1, max_iter=ITERATIONS, random_state=keyed_seed(run.seed, "groups") % 2**32)
     with threadpool_limits(1):  # sums in one order
-        fit.fit(np.concatenate([coarse(block) for block in blocks(order)]))
-        found = [fit.predict(coarse(block)) for block in blocks(np.arange(len(records)))]
-    return torch.from_numpy(np.concatenate(found)).long()
+        fit.fit(np.concatenate(coarse(parts[0], order)))
+        found = [[fit.predict(block) for block in coarse(part, np.arange(len(part)))] for part in parts]
+    return [torch.from_numpy(np.concatenate(each)).long() for each in found]

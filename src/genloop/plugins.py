@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
@@ -81,6 +82,10 @@ class Records(Protocol):
         """Return the same records held by a device."""
         ...
 
+    def part(self, chosen: np.ndarray) -> "Records":
+        """Return some of the records, by their indices, as if there were no others."""
+        ...
+
     def gather(self, indices: Any) -> Tensor:
         """Return the records at ``indices`` as the networks see them: [batch, ...]."""
         ...
@@ -133,6 +138,10 @@ class DataModule(Protocol):
 
     def outline(self, records: Tensor, schema: Schema) -> Tensor:
         """Return few numbers of each record, by which alike records are near each other: [batch, numbers]."""
+        ...
+
+    def embed(self, records: Tensor, schema: Schema) -> Tensor:
+        """Return the features by which two sets of records are compared while training: [batch, features]."""
         ...
 
     def sample_count(self, schema: Schema, asked: Any) -> int:

@@ -1,6 +1,5 @@
 """Build, fit, resume and save a training of any family on any modality."""
 
-import json
 import logging
 import shutil
 import warnings
@@ -8,34 +7,37 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytorch_lightning as lightning
 import torch
 from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
-from safetensors.torch import save
-from torch import nn
 
 from genloop import plugins
 from genloop.batches import Batches
 from genloop.callbacks import Curves, Devices, Observer, Previews, Progress, SaveState
-from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
+from genloop.doctor import Finding
+from genloop.doctoring import Doctor
 from genloop.errors import GenloopError
 from genloop.forecast import check_forecast
 from genloop.groups import grouped
+from genloop.held_out import figure_of, plan_checks, split_records
 from genloop.numerics import make_reproducible
-from genloop.outputs import replace_folder, write_json
+from genloop.outcome import Training, are_finite, save_training
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_seed
 from genloop.schedule import resolve_epochs
+from genloop.system import NotFinite
+from genloop.validation import examiner
+from genloop.watching import Checks
 
 
-def open_training(run: Gan | Vae, prepared: Path) -> tuple[Records, Schema]:
-    """Return the training records and what the networks must know of them."""
+def open_training(run: Gan | Vae, prepared: Path) -> tuple[list[Records], Schema]:
+    """Return the records that steps see, those that only checks see if any, and what the networks must know of them."""
     module = plugins.data(run.modality)
-    return grouped(run, module.open_records(prepared, "train"), module.read_schema(prepared))
+    parts = split_records(run, module.open_records(prepared, "train"))
+    return grouped(run, parts, module.read_schema(prepared))
 
 
 def build(run: Gan | Vae, schema: Schema, steps: int) -> Any:
@@ -46,7 +48,7 @@ def build(run: Gan | Vae, schema: Schema, steps: int) -> Any:
 
 
 def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, observer: Observer) -> None:
-    """Train a run and write its weights, curves and previews to ``out``.
+    """Train a run and write its best weights, curves and previews to ``out``.
 
     Args:
         name: the run's name, for the progress bar.
@@ -57,19 +59,28 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
         observer: follows along.
 
     Raises:
-        GenloopError: another process trains the same, or the memory does not suffice.
+        GenloopError: another process trains the same, the memory does not suffice, or the numbers broke; the best
+            weights until then are written all the same.
     """
     try:
         with _alone(state):
             make_reproducible(run.threads)
-            records, schema = open_training(run, prepared)
-            system, curves = _fit(name, run, records, schema, state, observer)
+            training, failure = _fit(name, run, prepared, state, observer)
+            good = failure is None or are_finite(training.networks())
             if process_rank() == 0:
-                known = json.loads((prepared / "schema.json").read_text()) | {"group_counts": schema.group_counts}
-                _save(run, known, _saved(run, records, system), curves, state, out)
+                if good:
+                    save_training(training, prepared, state, out)
                 shutil.rmtree(state)
+            if failure:
+                raise GenloopError(f"{name}: {failure.line}; {_what_is_left(training, good, out)}")
     except Timeout:
         raise GenloopError(f"{name}: another process is training exactly this; wait for it or stop it") from None
+
+
+def _what_is_left(training: Training, good: bool, out: Path) -> str:
+    if not good:
+        return "no weights were good"
+    return f"{out} has the last good weights, those after epoch {training.kept_epoch}"
 
 
 def _alone(state: Path) -> AbstractContextManager[object]:
@@ -80,19 +91,26 @@ def _alone(state: Path) -> AbstractContextManager[object]:
     return FileLock(state.with_suffix(".lock"), timeout=0)
 
 
-def _fit(
-    name: str, run: Gan | Vae, records: Records, schema: Schema, state: Path, observer: Observer
-) -> tuple[Any, Curves]:
+def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Observer) -> tuple[Training, Finding | None]:
+    """Return the training, and why its numbers broke, if they did."""
     _quiet_lightning()
-    epochs = resolve_epochs(run.epochs, run.records_seen, len(records), most=run.most_epochs)
-    batches = Batches(run, records, epoch=lambda: trainer.current_epoch)
+    parts, schema = open_training(run, prepared)
+    epochs = resolve_epochs(run.epochs, run.records_seen, len(parts[0]), most=run.most_epochs)
+    batches = Batches(run, parts[0], epoch=lambda: trainer.current_epoch)
     system = build(run, schema, steps=epochs * batches.steps)
     if process_rank() == 0:
         check_forecast(name, system, schema, lambda n: batches.gather([0] * n), batches.batch, epochs * batches.steps)
-    curves = Curves(batches, observer)
+    checks = None
+    if len(parts) > 1:
+        plan = plan_checks(run, epochs, batches.steps * batches.batch, len(parts[1]))
+        checks = Checks(figure_of(run), plan, examiner(run, parts, schema, plan.fakes), run.patience)
+    curves = Curves(batches, checks, observer)
+    doctor = Doctor(name, batches.steps, curves, checks, observer)
     callbacks = [
         Devices(batches),
+        *([checks] if checks else []),
         curves,
+        doctor,
         Previews(run, schema, state / "previews", observer),
         Progress(name, batches),
         SaveState(state / "state.ckpt"),
@@ -101,8 +119,12 @@ def _fit(
     if run.trainer.compile:
         system.compile_networks()
     saved = state / "state.ckpt"
-    trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
-    return system, curves
+    training = Training(run, parts, schema, system, curves, checks, doctor)
+    try:
+        trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
+    except NotFinite as failure:
+        return training, doctor.dissect(failure, system)
+    return training, None
 
 
 def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder: Path) -> lightning.Trainer:
@@ -124,36 +146,6 @@ def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder
         enable_model_summary=False,
         default_root_dir=folder,
     )
-
-
-def _saved(run: Gan | Vae, records: Records, system: Any) -> dict[str, nn.Module]:
-    """Return the networks that are saved, by name, with what is fitted after the training."""
-    networks: dict[str, nn.Module] = system.sampled
-    if isinstance(run, Vae) and run.second_stage:
-        from genloop.second_stage import fit_sampler
-
-        networks["sampler"] = fit_sampler(run, networks, records)
-    return networks
-
-
-def _save(
-    run: Gan | Vae, schema: dict[str, Any], networks: dict[str, nn.Module], curves: Curves, state: Path, out: Path
-) -> None:
-    tensors = {
-        f"{name}.{key}": tensor.detach().cpu().contiguous()
-        for name, network in networks.items()
-        for key, tensor in network.state_dict().items()
-    }
-    losses, layers = pd.DataFrame(curves.losses), pd.DataFrame(curves.layers)
-    with replace_folder(out) as folder:
-        (folder / "weights.safetensors").write_bytes(save(tensors))
-        write_json(folder / "run.json", run.model_dump())
-        write_json(folder / "schema.json", schema)
-        losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")
-        layers.to_csv(folder / "layers.csv", index=False, lineterminator="\n")
-        draw_losses(losses, folder / "losses.png")
-        draw_layers(layers, folder / "layers.png")
-        shutil.copytree(state / "previews", folder / "previews")
 
 
 def _quiet_lightning() -> None:

@@ -54,15 +54,17 @@ class VaeSystem(System):
         """Compile all that lies between a batch and its loss as one, with the same noise; one by one gains little."""
         self.loss = torch.compile(self._loss, options={"fallback_random": True})
 
+    def undo_compile(self) -> None:
+        """Compute again as written."""
+        self.loss = self._loss
+
     def step(self, batch: Batch) -> Curves:
         """Improve all networks once; return the elbo with its two parts, in nats per record."""
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         schedule: Any = self.lr_schedulers()
         weight = self.run.rate_weight * rising(schedule.last_epoch, self.run.rate_warmup * self.steps)
         loss, curves = self.loss(batch.x, batch.condition, torch.tensor(weight, device=self.device))
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+        self.descend("networks", optimizer, loss)
         schedule.step()
         if self.averaged:
             self.averaged.update_parameters(self.trained)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genloop import kernel
 from genloop.image.scores import metrics
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
@@ -121,7 +122,8 @@ def test_kernel_distance_is_unbiased() -> None:
 def test_kernel_distance_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = np.random.default_rng(0).normal(size=(2, 50, 3))
     whole = metrics.kernel_distance(real, fake), metrics.manifold_scores(real, fake)
-    monkeypatch.setattr(metrics, "BLOCK", 7)
+    for module in (metrics, kernel):
+        monkeypatch.setattr(module, "BLOCK", 7)
     assert metrics.kernel_distance(real, fake) == pytest.approx(whole[0], rel=1e-12)
     assert metrics.manifold_scores(real, fake) == whole[1]
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch.nn import functional
 from genloop.categories import draw_counted, one_hot
 from genloop.config import ImageSample
 from genloop.errors import GenloopError
+from genloop.image.encoding.features import random_features
 from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
 from genloop.image.encoding.sheets import draw_groups
 from genloop.plugins import Schema
@@ -71,39 +72,52 @@ class PictureRecords:
     pictures: np.ndarray | Tensor  # mapped from the disk, or on a device
     labels: np.ndarray | None = None
     classes: int = 0
+    chosen: np.ndarray | None = None  # pictures that there are, by their places in the split; None: all
 
     def __len__(self) -> int:
         """Return the number of pictures."""
-        return len(self.pictures)
+        return len(self.pictures) if self.chosen is None else len(self.chosen)
 
     @property
     def nbytes(self) -> int:
         """Bytes that all pictures take on a device."""
-        return int(self.pictures.nbytes)
+        return int(self.pictures.nbytes) * len(self) // max(len(self.pictures), 1)
 
     @property
     def as_bytes(self) -> Bytes:
         """The pictures as they lie on the disk or in memory."""
-        return np.asarray(self.pictures)
+        return np.asarray(self.pictures if self.chosen is None else self.pictures[self.chosen])
 
     def on(self, device: torch.device) -> "PictureRecords":
         """Return the same pictures held by a device, from where batches are gathered."""
-        return PictureRecords(torch.from_numpy(np.array(self.pictures)).to(device), self.labels, self.classes)
+        if isinstance(self.pictures, Tensor):
+            return replace(self, pictures=self.pictures.to(device))
+        held = self.pictures if self.chosen is None else self.pictures[self.chosen]
+        labels = self.labels if self.labels is None or self.chosen is None else self.labels[self.chosen]
+        return PictureRecords(torch.from_numpy(np.array(held)).to(device), labels, self.classes)
+
+    def part(self, chosen: np.ndarray) -> "PictureRecords":
+        """Return some of the pictures; none is read for it."""
+        return replace(self, chosen=self._places(chosen))
 
     def gather(self, indices: Any) -> Pictures:
         """Return the pictures at ``indices`` in [-1, 1]."""
+        places = self._places(indices)
         if isinstance(self.pictures, Tensor):
-            return to_unit(self.pictures[torch.as_tensor(indices).to(self.pictures.device)])
-        return to_unit(self.pictures[indices])
+            return to_unit(self.pictures[torch.as_tensor(places).to(self.pictures.device)])
+        return to_unit(self.pictures[places])
 
     def conditions(self, indices: Any) -> Conditions:
         """Return the classes of the pictures at ``indices``, one-hot."""
         assert self.labels is not None
-        return one_hot(torch.from_numpy(self.labels[indices]), self.classes)
+        return one_hot(torch.from_numpy(self.labels[self._places(indices)]), self.classes)
 
     def ask(self, indices: Any, run: Any, generator: np.random.Generator) -> tuple[Any, Conditions]:
         """Return the pictures that a GAN looks at, these, and what it is asked for: their classes."""
         return indices, self.conditions(indices)
+
+    def _places(self, indices: Any) -> Any:
+        return indices if self.chosen is None else self.chosen[indices]
 
 
 def open_records(folder: Path, split: str) -> PictureRecords:
@@ -128,14 +142,14 @@ def shown(schema: Schema) -> int:
     return SHOWN
 
 
-def draw_conditions(schema: Schema, count: int, asked: ImageSample) -> Conditions:
+def draw_conditions(schema: Schema, count: int, asked: ImageSample | None) -> Conditions:
     """Draw conditions from the global generator as often as in training, or all of the class that is asked for.
 
     Raises:
         GenloopError: there is no such class.
     """
     assert isinstance(schema, PictureSchema)
-    label = asked.label
+    label = asked.label if asked else None
     if label is None:
         chosen = draw_counted(schema.class_counts, count)
     elif label in schema.classes:
@@ -155,6 +169,11 @@ def outline(records: Pictures, schema: Schema) -> Float[Tensor, "batch numbers"]
     """Return pictures shrunk to 14 pixels a side, or as they are where they are smaller."""
     height, width = (min(OUTLINE, side) for side in records.shape[2:])
     return functional.adaptive_avg_pool2d(records, (height, width)).flatten(1)
+
+
+def embed(records: Pictures, schema: Schema) -> Float[Tensor, "batch features"]:
+    """Return features of pictures without knowledge, from a network with fixed random weights."""
+    return random_features(records)
 
 
 def sample_count(schema: Schema, asked: ImageSample) -> int:

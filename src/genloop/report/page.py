@@ -14,6 +14,7 @@ from genloop.report.facts import ReportFacts
 from genloop.report.numbers import decimals, flat, shown
 from genloop.report.scores import group_scores, headline, interval_of, spoken
 
+PLATEAU = "plateau"  # a finding that says what the training could have been spared, and no disease
 PREVIEWS = 6  # of a training, evenly from the first to the last
 SAMPLES = {  # pictures that the modalities draw of samples
     "grid": ("Samples", "Drawn when the training was over, none picked out."),
@@ -87,8 +88,8 @@ def verdict(facts: ReportFacts) -> tuple[str, str]:
         places = decimals(facts.metrics["copied"], copied)
         value, reach = shown(facts.metrics["copied"], places), spoken(copied, places)
         amiss.append(f"samples copy training records (copied: {value}, 95 % interval {reach})")
-    if findings:
-        named = ", ".join(dict.fromkeys(str(found.get("disease", "a disease")) for found in findings))
+    diseases = [str(found.get("disease", "a disease")) for found in findings or ()]
+    if named := ", ".join(dict.fromkeys(disease for disease in diseases if disease != PLATEAU)):
         amiss.append(f"the doctor found {named}")
     if amiss:
         return "bad", f"Look twice: {', and '.join(amiss)}."

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from genloop.config import TableSample
 from genloop.plugins import Schema
 from genloop.table.encoding.asked import ask_for
 from genloop.table.encoding.charts import draw_associations, draw_marginals
+from genloop.table.encoding.features import span_features
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.sheets import draw_groups
 from genloop.table.encoding.write import Writer
@@ -86,19 +87,27 @@ class TableRecords:
     codes: np.ndarray | Tensor  # mapped from the disk, or on a device
     layout: Layout
     counts: np.ndarray  # training rows with each code, of all spans one after the other
+    chosen: np.ndarray | None = None  # rows that there are, by their places in the split; None: all
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.codes)
+        return len(self.codes) if self.chosen is None else len(self.chosen)
 
     @property
     def nbytes(self) -> int:
         """Bytes that all rows take on a device."""
-        return int(self.codes.nbytes)
+        return int(self.codes.nbytes) * len(self) // max(len(self.codes), 1)
 
     def on(self, device: torch.device) -> "TableRecords":
         """Return the same rows held by a device."""
-        return TableRecords(torch.from_numpy(np.array(self.codes)).to(device), self.layout.to(device), self.counts)
+        if isinstance(self.codes, Tensor):
+            return replace(self, codes=self.codes.to(device), layout=self.layout.to(device))
+        held = self.codes if self.chosen is None else self.codes[self.chosen]
+        return TableRecords(torch.from_numpy(np.array(held)).to(device), self.layout.to(device), self.counts)
+
+    def part(self, chosen: np.ndarray) -> "TableRecords":
+        """Return some of the rows; none is read for it."""
+        return replace(self, chosen=self._places(chosen))
 
     def gather(self, indices: Any) -> Numbers:
         """Return the rows at ``indices`` as numbers."""
@@ -135,9 +144,13 @@ class TableRecords:
         return pool[np.arange(len(spans)), weights.argmax(1)]
 
     def _codes(self, indices: Any) -> Tensor:
+        places = self._places(indices)
         if isinstance(self.codes, Tensor):
-            return self.codes[torch.as_tensor(indices).to(self.codes.device)].long()
-        return torch.from_numpy(self.codes[indices].astype(np.int64))
+            return self.codes[torch.as_tensor(places).to(self.codes.device)].long()
+        return torch.from_numpy(self.codes[places].astype(np.int64))
+
+    def _places(self, indices: Any) -> Any:
+        return indices if self.chosen is None else self.chosen[indices]
 
 
 def open_records(folder: Path, split: str) -> TableRecords:
@@ -185,6 +198,12 @@ def outline(records: Numbers, schema: Schema) -> Float[Tensor, "batch numbers"]:
     """Return the share of a span's codes that lie before that of each row, for rows that are to be grouped."""
     assert isinstance(schema, TableSchema)
     return Layout(schema.sizes).codes(records) / torch.tensor(schema.sizes)
+
+
+def embed(records: Numbers, schema: Schema) -> Float[Tensor, "batch features"]:
+    """Return features of rows, few for each span."""
+    assert isinstance(schema, TableSchema)
+    return records @ torch.from_numpy(span_features(schema.encoding.spans, schema.counts)).to(records)
 
 
 def sample_count(schema: Schema, asked: TableSample) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genloop.config import Training
 from genloop.devices import process_rank
+from genloop.doctor import Finding
 from genloop.identity import hash_weights
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Live:
 
         picture = Image.open(path).copy()
         self._work.put(lambda store, run_id: self._send_preview(store, run_id, epoch, picture))
+
+    def finding(self, found: Finding) -> None:
+        """Send a disease."""
+        now = int(time.time() * 1000)
+        self._work.put(lambda store, run_id: self._send_finding(store, run_id, found, now))
 
     def finish(self, out: Path) -> None:
         """Name the run after its weights; if another run already holds exactly these, this one gives way."""
@@ -119,6 +125,11 @@ class Live:
 
         if epoch not in self._known_previews:
             log_preview(store.client, run_id, epoch, picture)
+
+    def _send_finding(self, store: "Store", run_id: str, found: Finding, now: int) -> None:
+        from genloop.tracking.store import log_finding
+
+        log_finding(store, run_id, found, now)
 
     def _close(self, store: "Store", run_id: str, weights: str) -> None:
         if store.client.get_run(run_id).info.status == "FINISHED":

@@ -11,12 +11,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 
 from genloop.config import Train
+from genloop.doctor import Finding
 from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.outputs import read_choices
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
-from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags
+from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags, log_finding
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
 
@@ -55,6 +56,8 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
     run_id = _find_or_create(store, receipt["run"], run, receipt["weights"])
     known = store.client.get_run(run_id)
     _complete_curves(store, run_id, weights)
+    for found in json.loads((weights / "training.json").read_text())["findings"]:
+        log_finding(store, run_id, Finding(**found), int(time.time() * 1000))
     complete_previews(store.client, run_id, weights / "previews")
     log_scores(store, known, json.loads(metrics.read_text()))
     if known.data.tags.get(RECORDED) != receipt["content"]:

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from genloop.config import Training
+from genloop.doctor import Finding
 from genloop.workspace import git, main_root
 
 for noisy in ("mlflow", "alembic"):
@@ -120,4 +121,16 @@ def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], time
         for statistic in ("mean", "deviation", "norm"):
             values[f"weights/{row['layer']}/{row['part']}_{statistic}"] = row[statistic]
     values[MARKER] = losses[MARKER]
-    return [Metric(name, float(value), timestamp, epoch) for name, value in values.items()]
+    known = {name: float(value) for name, value in values.items() if value == value}  # not every epoch is validated
+    return [Metric(name, value, timestamp, epoch) for name, value in known.items()]
+
+
+DISEASE = "doctor"  # before a disease, in the names of its tag and of its metric
+
+
+def log_finding(store: Store, run_id: str, found: Finding, timestamp: int) -> None:
+    """Log a disease as a tag that says what was seen, and as an event at its epoch; twice is as once."""
+    name = f"{DISEASE}.{found.disease}"
+    if name not in store.client.get_run(run_id).data.tags:
+        event = Metric(f"{DISEASE}/{found.disease}", 1.0, timestamp, found.epoch)
+        store.log(run_id, [event], tags=[RunTag(name, found.line)])

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from scipy.spatial.distance import cdist
 from scipy.special import log_softmax, logsumexp
 
+from genloop.kernel import kernel_distance as kernel_distance  # one of these distances
+
 Features = Float[np.ndarray, "records features"]
 Real = Float[np.ndarray, "real features"]
 Fake = Float[np.ndarray, "fake features"]
@@ -32,27 +34,6 @@ def frechet_distance(real: Real, fake: Fake) -> float:
     product = np.linalg.eigvalsh(root @ np.atleast_2d(covariance_fake) @ root)
     traces = np.trace(np.atleast_2d(covariance_real)) + np.trace(np.atleast_2d(covariance_fake))
     return float(difference @ difference + traces - 2 * np.sqrt(product.clip(0)).sum())
-
-
-def kernel_distance(real: Real, fake: Fake) -> float:
-    """Squared maximum mean discrepancy, kernel ``(x.y / d + 1)^3``, unbiased (Binkowski et al. 2018, section 3).
-
-    Unbiased means that it can be negative, and is, in expectation, zero for two samples of one distribution.
-    """
-    within_real = _kernel_sum(real, real, diagonal=False) / (len(real) * (len(real) - 1))
-    within_fake = _kernel_sum(fake, fake, diagonal=False) / (len(fake) * (len(fake) - 1))
-    across = _kernel_sum(real, fake, diagonal=True) / (len(real) * len(fake))
-    return within_real + within_fake - 2 * across
-
-
-def _kernel_sum(x: Real, y: Fake, diagonal: bool) -> float:
-    total = 0.0
-    for start in range(0, len(x), BLOCK):
-        kernel = (x[start : start + BLOCK] @ y.T / x.shape[1] + 1) ** 3
-        total += kernel.sum()
-        if not diagonal:
-            total -= np.trace(kernel[:, start : start + BLOCK])
-    return float(total)
 
 
 class Manifold(NamedTuple):

@@ -1,0 +1,289 @@
+"""The validation part: what it is, which weights it keeps, when it stops a training, and what a broken one leaves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from genloop import callbacks, held_out, plugins, training
+from genloop.callbacks import Row
+from genloop.choices import ImagePrepare, TablePrepare
+from genloop.config import Gan, ImageGan, ImageVae, TableGan, TableVae, Vae
+from genloop.errors import GenloopError
+from genloop.held_out import Plan, plan_checks, split_records
+from genloop.image.data import PictureRecords
+from genloop.kernel import kernel_distance, kernel_distance_by_record
+from genloop.training import open_training, train
+from genloop.validation import Check, bound_vitals
+from genloop.watching import Checks
+from tests.conftest import tiny_pictures, tiny_table
+from tests.test_training import Interrupted, Watch
+
+PICTURES: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
+ROWS: dict[str, Any] = {"data": "rows", "modality": "table", "epochs": 4, "width": 8, "latent": 4, "batch": 32}
+RUNS: dict[str, Gan | Vae] = {
+    "gan": ImageGan(family="gan", groups=3, **PICTURES),
+    "vae": ImageVae(family="vae", **PICTURES),
+    "rows_gan": TableGan(family="gan", **ROWS),
+    "rows_vae": TableVae(family="vae", **ROWS),
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with tiny prepared pictures and rows, and no test split: no training may look at it."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("tiny", "rows"):
+        (folder / "raw" / name).mkdir(parents=True)
+    images, labels = tiny_pictures()
+    np.savez(folder / "raw/tiny/tiny.npz", images=images, labels=labels)
+    tiny_table().to_csv(folder / "raw/rows/rows.csv", index=False)
+    plugins.raw("image").prepare(folder / "raw/tiny", ImagePrepare(modality="image"), folder / "prepared/tiny")
+    plugins.raw("table").prepare(folder / "raw/rows", TablePrepare(modality="table"), folder / "prepared/rows")
+    for path in (folder / "prepared").rglob("test*"):
+        path.unlink()
+    return folder
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let checks take any share of so short a training."""
+    monkeypatch.setattr(held_out, "SHARE", 1000.0)
+    monkeypatch.setattr(held_out, "MOST", 100)
+
+
+def fit(run: Gan | Vae, data: Path, folder: Path, watch: Watch | None = None) -> dict[str, bytes]:
+    train("run", run, data / "prepared" / run.data, folder / "out", folder / "state", watch or Watch())
+    return {path.name: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "out/training.json").read_text()))
+
+
+def with_keys(run: Gan | Vae, **keys: Any) -> Gan | Vae:
+    return type(run).model_validate(run.model_dump() | keys)
+
+
+def test_the_parts_share_no_record_and_leave_none_out() -> None:
+    records = PictureRecords(np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), np.arange(100) % 7, 7)
+    seen, kept_back = split_records(RUNS["vae"], records)
+    assert (len(seen), len(kept_back)) == (90, 10)
+    assert seen.nbytes == 90
+    values = [
+        ((part.gather(np.arange(len(part))) + 1) * 127.5).round().flatten().tolist() for part in (seen, kept_back)
+    ]
+    assert sorted(values[0] + values[1]) == list(range(100))
+    assert kept_back.conditions([2]).argmax().item() == values[1][2] % 7
+    on_device = kept_back.on(torch.device("cpu"))
+    assert torch.equal(on_device.gather([3, 1]), kept_back.gather([3, 1]))
+    assert torch.equal(on_device.conditions([3, 1]), kept_back.conditions([3, 1]))
+    assert torch.equal(kept_back.part(np.array([4, 2])).gather([1]), kept_back.gather([2]))
+    assert [len(part) for part in split_records(with_keys(RUNS["vae"], validation=0.0), records)] == [100]
+    other, _ = split_records(with_keys(RUNS["vae"], seed=1), records)
+    assert not torch.equal(other.gather(np.arange(90)), seen.gather(np.arange(90)))
+
+
+def test_rows_that_a_gan_looks_up_are_not_held_out(data: Path) -> None:
+    (seen, kept_back), _ = open_training(RUNS["rows_gan"], data / "prepared/rows")
+    known = {tuple(row.tolist()) for row in seen.gather(np.arange(len(seen)))}
+    asked, condition = seen.ask(np.arange(len(seen)), with_keys(RUNS["rows_gan"], rare=0.9), np.random.default_rng(0))
+    assert {tuple(row.tolist()) for row in seen.gather(asked)} <= known
+    assert len(condition) == len(seen)
+    assert len(kept_back) == round(0.1 * (len(seen) + len(kept_back)))
+
+
+def test_checks_are_spread_and_take_a_bounded_share() -> None:
+    gan, vae = RUNS["gan"], RUNS["vae"]
+    many = plan_checks(vae, epochs=60, seen=1_000, held_out=100)
+    assert many == (frozenset(range(3, 61, 3)), 0)
+    few = plan_checks(vae, epochs=60, seen=100, held_out=300)
+    assert few.epochs == {15, 30, 45, 60}
+    assert len(few.epochs) * 300 <= held_out.SHARE / held_out.COST * 60 * 100
+    assert plan_checks(vae, epochs=3, seen=16, held_out=300).epochs == {3}  # at the end in any case
+    plan = plan_checks(gan, epochs=60, seen=1_000, held_out=100)
+    assert plan.fakes == 500
+    assert len(plan.epochs) * (plan.fakes + 100) <= held_out.SHARE / held_out.COST * 60 * 1_000
+    assert plan_checks(gan, epochs=60, seen=10**7, held_out=100).fakes == held_out.MOST
+
+
+def test_the_noise_of_a_difference_of_distances_is_what_it_says() -> None:
+    """Of pairs of fakes that have noise in common, beside the same records."""
+    differences, noises = [], []
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        real, fake = generator.normal(size=(60, 5)), generator.normal(size=(80, 5))
+        first, second = (kernel_distance_by_record(real, fake * scale) for scale in (1.3, 1.5))
+        assert first.distance == kernel_distance(real, fake * 1.3)
+        checks = [
+            Check({}, -found.distance, (torch.from_numpy(found.by_real), torch.from_numpy(found.by_fake)))
+            for found in (first, second)
+        ]
+        differences.append(first.distance - second.distance)
+        noises.append(checks[0].noise_against(checks[1].parts))
+    assert np.mean(noises) == pytest.approx(np.std(differences), rel=0.2)
+
+
+class Walk:
+    """A system whose weight takes given values, and whose figure is how near it is to 3, by each of two records."""
+
+    def __init__(self) -> None:
+        self.sampled = {"network": torch.nn.Linear(1, 1, bias=False)}
+
+    def to(self, value: float) -> None:
+        torch.nn.init.constant_(self.sampled["network"].weight, value)
+
+    def check(self, system: Any) -> Check:
+        with torch.no_grad():
+            away = -(self.sampled["network"](torch.ones(1, 1)).flatten() - torch.tensor([2.9, 3.1])).square().double()
+        return Check({"elbo": float(away.mean())}, float(away.mean()), (away,))
+
+
+def walked(values: list[float], patience: int | None = None) -> tuple[Checks, int]:
+    """The checks of a walk, and when it ended."""
+    walk = Walk()
+    checks = Checks("elbo", Plan(frozenset(range(1, 100)), 0), walk.check, patience)
+    trainer = training.build_trainer(RUNS["vae"], 100, [checks], Path())
+    for epoch, value in enumerate(values):
+        walk.to(value)
+        trainer.fit_loop.epoch_progress.current.completed = epoch
+        checks.on_train_epoch_end(trainer, walk)
+        if trainer.should_stop:
+            return checks, epoch + 1
+    return checks, len(values)
+
+
+def test_the_best_weights_are_kept_and_of_equally_good_ones_the_last() -> None:
+    checks, _ = walked([0.0, 2.0, 3.0, 5.0, 8.0])
+    assert checks.kept_epoch == 3
+    assert checks.kept["network"]["weight"].item() == 3.0
+    assert checks.gainless == 2
+    checks, _ = walked([0.0, 3.0, 3.01, 4.0])
+    assert (checks.best_epoch, checks.kept_epoch) == (2, 3)
+    checks, _ = walked([0.0, float("nan"), 1.0])
+    assert (checks.kept_epoch, len(checks.checks)) == (3, 3)
+
+
+def test_patience_ends_a_training() -> None:
+    assert walked([0.0, 2.0, 3.0, 5.0, 8.0, 9.0], patience=2)[1] == 5
+    assert walked([0.0, 2.0, 3.0, 5.0, 2.9999, 9.0], patience=3)[1] == 6
+
+
+def test_weights_of_a_vae_that_learns_by_heart_are_those_before(data: Path, tmp_path: Path, often: None) -> None:
+    run = with_keys(RUNS["vae"], epochs=150, width=8, lr=0.02, second_stage=False, validation=0.9)
+    files = fit(run, data, tmp_path)
+    known = facts(tmp_path)
+    figures = {check["epoch"]: check["elbo"] for check in known["checks"]}
+    assert known["figure"] == "elbo"
+    assert known["kept_epoch"] < 100
+    assert figures[known["kept_epoch"]] > figures[150] + 100
+    parts, schema = open_training(run, data / "prepared/tiny")
+    system = training.build(run, schema, 1)
+    saved = load_file(tmp_path / "out/weights.safetensors")
+    system.trained.load_state_dict(saved)
+    assert bound_vitals(run, system, parts[1])[0]["elbo"] == pytest.approx(figures[known["kept_epoch"]], rel=1e-6)
+    losses = pd.read_csv(tmp_path / "out/losses.csv")
+    assert losses.dropna()["epoch"].tolist() == sorted(figures)
+    np.testing.assert_allclose(losses["validation"].dropna(), [figures[epoch] for epoch in sorted(figures)])
+    assert [found["disease"] for found in known["findings"]] == ["plateau"]
+    impatient, watch = with_keys(run, patience=3), Watch()
+    assert fit(impatient, data, tmp_path / "patience", watch) != files
+    assert watch.epochs[-1] == facts(tmp_path / "patience")["epochs"] < 150
+    assert sum(check["epoch"] > known["kept_epoch"] for check in facts(tmp_path / "patience")["checks"]) <= 3
+    assert [found.disease for found in watch.findings] == ["plateau"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_interrupted_training_keeps_the_same_weights(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, often: None
+) -> None:
+    run = with_keys(RUNS[name], patience=3)
+    whole = fit(run, data, tmp_path / "whole")
+    known = facts(tmp_path / "whole")
+    assert len(known["checks"]) == 4
+    assert known["figure"] == ("elbo" if name == "vae" else "kernel_distance")
+    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(Interrupted):
+        fit(run, data, tmp_path / "parts", Watch(stop_after=3))
+    assert fit(run, data, tmp_path / "parts") == whole
+
+
+def test_without_validation_the_last_weights_are_kept(data: Path, tmp_path: Path) -> None:
+    fit(with_keys(RUNS["gan"], validation=0.0), data, tmp_path)
+    assert facts(tmp_path) == {
+        "figure": None,
+        "kept_epoch": 4,
+        "epochs": 4,
+        "training_records": 64,
+        "validation_records": 0,
+        "checks": [],
+        "findings": [],
+    }
+    assert "validation" not in pd.read_csv(tmp_path / "out/losses.csv")
+
+
+class Poison(Watch):
+    """Makes a weight infinite after an epoch."""
+
+    def __init__(self, layer: str, after: int) -> None:
+        super().__init__()
+        self.layer, self.after = layer, after
+        self.system: Any = None
+
+    def epoch(self, losses: Row, layers: list[Row]) -> None:
+        super().epoch(losses, layers)
+        if losses["epoch"] == self.after:
+            with torch.no_grad():
+                self.system.trained.get_submodule(self.layer).weight.view(-1)[0] = float("inf")
+
+
+def poisoned(run: Gan | Vae, layer: str, monkeypatch: pytest.MonkeyPatch) -> Poison:
+    poison, build = Poison(layer, after=2), training.build
+
+    def built(*arguments: Any, **keys: Any) -> Any:
+        poison.system = build(*arguments, **keys)
+        return poison.system
+
+    monkeypatch.setattr(training, "build", built)
+    return poison
+
+
+@pytest.mark.parametrize(("name", "layer"), [("rows_gan", "critic"), ("vae", "decoder"), ("gan", "generator")])
+def test_broken_numbers_end_the_training_and_leave_the_last_good_weights(
+    name: str, layer: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, often: None
+) -> None:
+    system = training.build(RUNS[name], open_training(RUNS[name], data / "prepared" / RUNS[name].data)[1], 1)
+    layers = [name for name, module in system.trained.named_modules() if isinstance(module, (torch.nn.Linear))]
+    broken = next(name for name in layers if name.startswith(layer))
+    good = fit(with_keys(RUNS[name], epochs=2), data, tmp_path / "good")
+    watch = poisoned(RUNS[name], broken, monkeypatch)
+    with pytest.raises(GenloopError) as raised:
+        fit(RUNS[name], data, tmp_path, watch)
+    step = 2 * watch.system.steps // 4 + 1
+    assert f"run: not_finite at epoch 3, step {step}: " in str(raised.value)
+    assert f"first in the layer {broken}; try a lower lr" in str(raised.value)
+    assert [found.disease for found in watch.findings][-1] == "not_finite"
+    known = facts(tmp_path)
+    assert known["kept_epoch"] in (1, 2)
+    assert known["epochs"] == 2
+    left = f"{tmp_path}/out has the last good weights, those after epoch {known['kept_epoch']}"
+    assert str(raised.value).endswith(left)
+    assert known["findings"][-1]["disease"] == "not_finite"
+    files = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert files >= set(good) - {"epoch_0002.png", "epoch_0001.png"}
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "out/weights.safetensors").values())
+    assert not (tmp_path / "state").exists()
+
+
+def test_numbers_that_break_at_once_leave_the_weights_of_the_start(data: Path, tmp_path: Path) -> None:
+    run = with_keys(RUNS["rows_gan"], penalty=1e38)
+    with pytest.raises(GenloopError, match=r"not_finite at epoch 1, step 1: the critic's .* those after epoch 0"):
+        fit(run, data, tmp_path)
+    assert facts(tmp_path)["epochs"] == 0
+    assert len(pd.read_csv(tmp_path / "out/losses.csv")) == 0
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "out/weights.safetensors").values())
