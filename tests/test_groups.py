@@ -75,7 +75,7 @@ def test_whoever_samples_sees_no_groups(tmp_path: Path) -> None:
     prepare(raw, ImagePrepare(modality="image"), tmp_path / "prepared")
     train("tiny", RUN, tmp_path / "prepared", tmp_path / "weights", tmp_path / "state", Watch())
     counts = json.loads((tmp_path / "weights/schema.json").read_text())["group_counts"]
-    assert sum(counts) == len(open_records(tmp_path / "prepared", "train"))
+    assert sum(counts) == round(0.9 * len(open_records(tmp_path / "prepared", "train")))
     assert read_schema(tmp_path / "weights").group_counts == tuple(counts)
     sample(tmp_path / "weights", ImageSample(count=20), tmp_path / "samples")
     assert np.load(tmp_path / "samples/samples.npz").files == ["images"]
