@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from genloop.copying import HONEST, NEAR, TINY, Neighbors, judge, ratios, suspicious_below
+from genloop.scored import copying_figures
 from genloop.shares import difference_of_shares, how_often_closer, share_closer, share_interval
 
 # Newcombe 1998, "Interval estimation for the difference between independent proportions", table II, method 10.
@@ -86,7 +87,7 @@ def test_copies_among_honest_doubles_are_counted_beyond_them() -> None:
     assert (found.suspicious, found.honest_suspicious) == (300, 200)
     assert found.copied.value == pytest.approx(0.2)
     assert found.flagged
-    figures = found.figures(seed=0)
+    figures = copying_figures(found, seed=0)
     assert figures.intervals["copied"][0] < figures.scores["copied"] < figures.intervals["copied"][1]
     assert not judge(Neighbors(distances_of(honest), np.arange(2_000)), distances_of(honest)).flagged
 

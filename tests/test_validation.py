@@ -1,6 +1,7 @@
 """The validation part: what it is, which weights it keeps, when it stops a training, and what a broken one leaves."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from genloop.errors import GenloopError
 from genloop.held_out import Plan, plan_checks, split_records
 from genloop.image.data import PictureRecords
 from genloop.kernel import kernel_distance, kernel_distance_by_record
+from genloop.repeats import Repeats
 from genloop.training import open_training, train
 from genloop.validation import Check, bound_vitals
 from genloop.watching import Checks
@@ -132,8 +134,12 @@ def test_the_noise_of_a_difference_of_distances_is_what_it_says() -> None:
 class Walk:
     """A system whose weight takes given values, and whose figure is how near it is to 3, by each of two records."""
 
-    def __init__(self) -> None:
-        self.sampled = {"network": torch.nn.Linear(1, 1, bias=False)}
+    def __init__(self, copies_from: float = math.inf) -> None:
+        self.sampled, self.copies_from = {"network": torch.nn.Linear(1, 1, bias=False)}, copies_from
+
+    @property
+    def copied_low(self) -> float:
+        return 0.1 if self.sampled["network"].weight.item() >= self.copies_from else -0.1
 
     def to(self, value: float) -> None:
         torch.nn.init.constant_(self.sampled["network"].weight, value)
@@ -141,12 +147,12 @@ class Walk:
     def check(self, system: Any) -> Check:
         with torch.no_grad():
             away = -(self.sampled["network"](torch.ones(1, 1)).flatten() - torch.tensor([2.9, 3.1])).square().double()
-        return Check({"elbo": float(away.mean())}, float(away.mean()), (away,))
+        return Check({"elbo": float(away.mean()), "copied_low": self.copied_low}, float(away.mean()), (away,))
 
 
-def walked(values: list[float], patience: int | None = None) -> tuple[Checks, int]:
+def walked(values: list[float], patience: int | None = None, copies_from: float = math.inf) -> tuple[Checks, int]:
     """The checks of a walk, and when it ended."""
-    walk = Walk()
+    walk = Walk(copies_from)
     checks = Checks("elbo", Plan(frozenset(range(1, 100)), 0), walk.check, patience)
     trainer = training.build_trainer(RUNS["vae"], 100, [checks], Path())
     for epoch, value in enumerate(values):
@@ -167,6 +173,24 @@ def test_the_best_weights_are_kept_and_of_equally_good_ones_the_last() -> None:
     assert (checks.best_epoch, checks.kept_epoch) == (2, 3)
     checks, _ = walked([0.0, float("nan"), 1.0])
     assert (checks.kept_epoch, len(checks.checks)) == (3, 3)
+
+
+def test_weights_that_copy_are_kept_only_where_there_are_no_others() -> None:
+    checks, _ = walked([0.0, 2.0, 2.8, 3.0], copies_from=2.5)
+    assert (checks.kept_epoch, len(checks.checks)) == (2, 4)
+    checks, _ = walked([3.0, 2.9], copies_from=0.0)
+    assert checks.kept_epoch == 1
+
+
+@pytest.mark.parametrize(("share", "copies"), [(0.0, False), (0.05, True), (1.0, True)])
+def test_fakes_that_repeat_training_records_are_told_from_honest_ones(share: float, copies: bool) -> None:
+    generator = np.random.default_rng(0)
+    training, validation, fakes = (generator.normal(size=(count, 12)) for count in (400, 50, 200))
+    count = round(share * len(fakes))
+    fakes[:count] = training[:count] + generator.normal(scale=0.01, size=(count, 12))
+    found = Repeats(training, validation, seed=0).look(fakes)
+    assert (found["copied_low"] > 0) == copies
+    assert found["copied"] == pytest.approx(share, abs=0.02)
 
 
 def test_patience_ends_a_training() -> None:

@@ -176,7 +176,7 @@ class TableVae(Rows, Vae):
 
     conditional: Literal[True] = True
     latent: Count = 16
-    most_epochs: Annotated[int, Field(ge=10)] = 150  # few rows that are seen more often are learned by heart
+    most_epochs: Annotated[int, Field(ge=10)] = 85  # few rows that are seen more often are learned by heart
     prior: Literal["mixture", "standard"] = "standard"
     free_bits: Weight = 6.0  # else the decoder, which sees the columns before, does without a latent
     dropout: Part = 0.2  # of the decoder's last layer: rows of the training are not learned by heart

@@ -5,14 +5,12 @@ A record is suspicious if its nearest training record is much nearer than the ne
 happens to nobody's fault is told from honest records: held-out ones, and training records among the others.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64
 
-from genloop.intervals import Figures, Part, with_intervals
 from genloop.shares import Interval, difference_of_shares, how_often_closer
 
 Distances = Float[np.ndarray, "records neighbors"]  # to the nearest training records, the nearest first
@@ -51,19 +49,6 @@ class Copying:
     def flagged(self) -> bool:
         """Whether more records are suspicious than chance explains."""
         return self.copied.low > 0
-
-    def figures(self, seed: int) -> Figures:
-        """Return both shares and the median distances behind them, with their intervals."""
-        shares = {"copied": self.copied, "closer_than_held_out": self.closer}
-        scores = {name: share.value for name, share in shares.items()}
-        found = Figures(scores, {name: (share.low, share.high) for name, share in shares.items()})
-        sides = {"distance": self.neighbors.distances[:, 0], "distance_of_held_out": self.honest[:, 0]}
-
-        def medians(part: Part) -> dict[str, float]:
-            return {name: float(np.median(side[part.of(len(side))])) for name, side in sides.items()}
-
-        limits = dict.fromkeys(sides, (0.0, math.inf))
-        return found | with_intervals(medians, (len(self.neighbors.distances), len(self.honest)), limits, seed)
 
     def pairs(self) -> list["Pair"]:
         """Return the most suspicious records, the most suspicious first."""

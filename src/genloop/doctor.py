@@ -33,6 +33,7 @@ REMEDIES = {
     "critic_won": "a lower critic_lr, a larger penalty, or augment: adaptive",
     "critic_memorizes": "augment: adaptive, a larger penalty, fewer epochs, or more records",
     "critic_stopped": "a smaller penalty, a higher critic_lr, or a lower lr",
+    "copying": "fewer epochs, more records, or less width; weights from before it are kept, if there are any",
     "posterior_collapse": "rate_weight: 1 or lower, rate_warmup: 0.3, or free_bits",
     "explosion": "a lower lr, lr_warmup: 0.1, or a smaller penalty",
     "not_finite": "a lower lr, lr_warmup: 0.1, or a smaller penalty",
@@ -104,6 +105,12 @@ SIGNS = (
         ("told_learned", "spread", "kernel_distance"),
         lambda v: v["told_learned"] < UNTOLD and v["kernel_distance"] > FAR,
         "the critic tells {told_learned:.1%} of records from fakes that are far away, verdicts differ by {spread:.2g}",
+    ),
+    Sign(
+        "copying",
+        ("copied", "copied_low"),
+        lambda v: v["copied_low"] > 0,
+        "{copied:.1%} of fakes repeat a training record, beyond what honest records do",
     ),
     Sign(
         "posterior_collapse",

@@ -16,8 +16,10 @@ from genloop.kernel import KernelDistance, kernel_distance_by_record
 from genloop.numerics import seed_noise
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_generator, keyed_seed
+from genloop.repeats import MOST, Repeats
 
 BLOCK = 256  # records at a time
+FEWEST = 20  # training records, among which repeated ones are looked for
 NEIGHBORS = 500  # records among which nearest ones are looked for
 
 Features = Float[np.ndarray, "records features"]
@@ -39,6 +41,9 @@ class Fakes:
         features = self._features(self.real[0])
         self.center, self.scale = features.mean(0), max(float(features.std(0).mean()), 1e-12)
         self.features = self._scaled(features)
+        compared = keyed_generator(run.seed, "repeated").permutation(len(training))[:MOST]
+        known = self._scaled(self._features(training.gather(np.sort(compared))))
+        self.repeats = Repeats(known, self.features, run.seed) if len(known) >= FEWEST else None
 
     def look(self, system: Any) -> tuple[dict[str, float], KernelDistance]:
         """Return the numbers of the system's fakes by which the doctor judges, and how far they are from records."""
@@ -47,6 +52,8 @@ class Fakes:
         with np.errstate(all="ignore"):  # broken weights give broken numbers
             distance = kernel_distance_by_record(self.features, features)
             found = variety(self.features, features[: len(self.features)])
+            if self.repeats and np.isfinite(features).all():
+                found |= self.repeats.look(features)
             if "critic" in system.trained:
                 found |= self._verdicts(system, fake)
         return found, distance

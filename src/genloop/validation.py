@@ -33,6 +33,11 @@ class Check(NamedTuple):
     figure: float  # more is better
     parts: tuple[Tensor, ...]  # what each record gives to the figure, by which the noise of a difference is told
 
+    @property
+    def copies(self) -> bool:
+        """Whether more fakes repeat training records than chance explains."""
+        return self.vitals.get("copied_low", 0.0) > 0
+
     def noise_against(self, other: "tuple[Tensor, ...]") -> float:
         """Return the standard error of the difference to the figure of another check, which saw the same records."""
         pairs = zip(self.parts, other, strict=True)

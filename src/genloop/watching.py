@@ -13,6 +13,7 @@ from genloop.doctor import Vitals
 from genloop.held_out import Plan
 from genloop.validation import Check
 
+NOISE = 2.0  # standard errors by which a figure must be worse to count as worse
 Tensors = dict[str, dict[str, Tensor]]  # of each network, by name
 
 
@@ -20,7 +21,8 @@ class Checks(Callback):
     """Takes the figure of the sampled networks at planned epochs and keeps the weights that are best by it.
 
     Of weights whose figures differ by less than the noise of their difference, the last are kept: a training gets
-    better with time, and the best of many noisy figures is often just a lucky one.
+    better with time, and the best of many noisy figures is often just a lucky one. Weights that repeat training records
+    are kept only as long as there are no others.
     """
 
     def __init__(self, figure: str, plan: Plan, examine: Callable[[Any], Check], patience: int | None) -> None:
@@ -48,9 +50,11 @@ class Checks(Callback):
         check = self.examine(system)
         self.checks.append({"epoch": epoch, **check.vitals})
         self.figures.append(check.figure if math.isfinite(check.figure) else -math.inf)
+        if check.copies and self.kept:
+            return
         if check.figure > self.best:
             self.best, self.best_epoch, self.best_parts = check.figure, epoch, check.parts
-        if epoch == self.best_epoch or self.best - check.figure < check.noise_against(self.best_parts):
+        if epoch == self.best_epoch or self.best - check.figure < NOISE * check.noise_against(self.best_parts):
             self.kept_epoch = epoch
             self.kept = {name: _copied(network) for name, network in system.sampled.items()}
 

@@ -20,7 +20,7 @@ from genloop.image.scores.taught import Lesson
 from genloop.intervals import ROUNDS, Figures
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
-from genloop.scored import Scored
+from genloop.scored import Scored, copying_figures
 
 VERSION = 2  # of the scores: figures of different versions are not compared
 COPYING = ("copied", "closer_than_held_out", "distance", "distance_of_held_out")
@@ -41,9 +41,8 @@ def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     baselines = {}
     for name, pictures in draw_baselines(train, choices).items():
         unseen = test if name == "real" else pictures  # training pictures are no copies of themselves
-        copied = (
-            copies.judge(unseen.as_bytes, train.as_bytes, honest).figures(choices.seed) if len(unseen) else NOT_COPIED
-        )
+        copying = copies.judge(unseen.as_bytes, train.as_bytes, honest) if len(unseen) else None
+        copied = copying_figures(copying, choices.seed) if copying else NOT_COPIED
         baselines[name] = judge.figures(pictures) | lesson.figures(pictures) | copied
     with replace_folder(out) as folder:
         if isinstance(network, Classifier):
@@ -135,5 +134,5 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     train, honest = open_records(prepared, "train").as_bytes, np.load(reference / "honest.npy", allow_pickle=False)
     copying = copies.judge(pictures.as_bytes, train, honest)
     suspicious = copies.most_suspicious(copying, pictures.as_bytes, train, out)
-    figures = judge.figures(pictures) | lesson.figures(pictures) | copying.figures(choices.seed)
+    figures = judge.figures(pictures) | lesson.figures(pictures) | copying_figures(copying, choices.seed)
     return Scored(figures, known["baselines"], known["protocol"], suspicious)

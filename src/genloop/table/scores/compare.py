@@ -14,7 +14,7 @@ from genloop.identity import hash_tensors
 from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
-from genloop.scored import Scored
+from genloop.scored import Scored, copying_figures
 from genloop.table.encoding.columns import Column, parse
 from genloop.table.scores import copies
 from genloop.table.scores.judge import MOST, Judge
@@ -49,7 +49,7 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
         "marginals": judge.figures(marginals),
     }
     for name, rows in {"real": test, "bootstrap": bootstrap, "marginals": marginals}.items():
-        baselines[name] |= copies.judge(rows, train, honest, choices.seed).figures(choices.seed)
+        baselines[name] |= copying_figures(copies.judge(rows, train, honest, choices.seed), choices.seed)
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
@@ -91,7 +91,9 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     rows = read_samples(samples, columns, protocol["generated_count"])
     copying = copies.judge(rows, train, np.load(reference / "honest.npy", allow_pickle=False), protocol["seed"])
     suspicious = copies.most_suspicious(copying, rows, train, out)
-    return Scored(judge.figures(rows) | copying.figures(protocol["seed"]), known["baselines"], protocol, suspicious)
+    return Scored(
+        judge.figures(rows) | copying_figures(copying, protocol["seed"]), known["baselines"], protocol, suspicious
+    )
 
 
 def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.DataFrame:
