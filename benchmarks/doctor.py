@@ -47,6 +47,10 @@ ILL: dict[str, tuple[dict[str, dict[str, Any]], set[str]]] = {
         {"digits, GAN": {"validation": 0.9, "epochs": 800}},
         {"critic_memorizes"},
     ),
+    "few rows seen 400 times": (
+        {"cancer, VAE": {"most_epochs": 400, "records_seen": 200_000}},
+        {"copying"},
+    ),
     "a rate weighted 100 times": (
         {"digits, VAE": {"rate_weight": 100.0}, "cancer, VAE": {"rate_weight": 100.0, "free_bits": 0.0}},
         {"posterior_collapse"},

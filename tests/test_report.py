@@ -187,10 +187,10 @@ def test_the_verdict_says_what_is_amiss(facts: ReportFacts) -> None:
         metrics = {"copied": 0.02, "intervals": intervals}
         return verdict(ReportFacts("x", {}, metrics, facts.weights, facts.samples, training=training))
 
-    assert told(-0.01, []) == ("good", "Nothing amiss: no sign of copying and no finding of the doctor.")
+    assert told(-0.01, []) == ("good", "Nothing amiss: no sign of copying and no disease found by the doctor.")
     assert told(None, None)[0] == "unknown"
     assert told(-0.01, None) == ("good", "Nothing amiss: no sign of copying. The training was not watched.")
-    assert told(None, []) == ("good", "Nothing amiss: no finding of the doctor. Copying has not been examined.")
+    assert told(None, []) == ("good", "Nothing amiss: no disease found by the doctor. Copying has not been examined.")
     copied = told(0.01, [])
     assert copied == ("bad", "Look twice: samples copy training records (copied: 0.020, 95 % interval 0.010 to 0.030).")
     assert told(0.01, [FINDING, FINDING])[1].endswith("0.010 to 0.030), and the doctor found collapse.")

@@ -93,7 +93,7 @@ def verdict(facts: ReportFacts) -> tuple[str, str]:
         amiss.append(f"the doctor found {named}")
     if amiss:
         return "bad", f"Look twice: {', and '.join(amiss)}."
-    found = ["no sign of copying"] * (copied is not None) + ["no finding of the doctor"] * (findings is not None)
+    found = ["no sign of copying"] * (copied is not None) + ["no disease found by the doctor"] * (findings is not None)
     if not found:
         return "unknown", "Neither copying nor the training has been examined."
     missing = " Copying has not been examined." * (copied is None) + " The training was not watched." * (
