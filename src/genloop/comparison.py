@@ -46,7 +46,9 @@ class Value:
             return f"{self.score:.4g}"
         away = (self.high - self.low) / 2
         decimals = 3 if not away else min(max(1 - math.floor(math.log10(away)), 0), 4)
-        return f"{self.score:.{decimals}f} ± {away:.{decimals}f}"
+        return (
+            f"{round(self.score, decimals) + 0.0:.{decimals}f} ± {away:.{decimals}f}"  # + 0.0: no minus before a zero
+        )
 
 
 @dataclass(frozen=True)
