@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genloop.comparison import Entry, Value, comparable, group_runs, value_of
+from genloop.comparison import Entry, Value, comparable, group_runs, read_metrics, value_of
+from genloop.errors import GenloopError
 from genloop.image.scores.metrics import distance_scores
 from genloop.intervals import ALL, SURE, Figures, Part, of_mean, share_of, with_intervals
 from genloop.protocol import differences
@@ -90,10 +91,33 @@ def test_runs_that_differ_in_their_seed_form_a_group_with_the_interval_over_seed
 
 
 def test_unlike_protocols_are_never_compared_and_the_reason_is_told() -> None:
-    groups = group_runs([entry("a", 1.0, "w1"), entry("b", 2.0, "w2", count=20), entry("c", 2.0, "w3", sample_seed=7)])
+    groups = group_runs(
+        [
+            entry("a", 1.0, "w1"),
+            entry("b", 2.0, "w2", count=20),
+            entry("c", 2.0, "w3", sample_seed=7),
+            entry("c", 2.0, "w3", sample_seed=8),
+        ]
+    )
     kept, told = comparable(groups)
     assert [group.label for group in kept] == ["a, c"]
+    assert len(kept[0].entries) == 2  # weights that are sampled twice are of one seed
     assert told == ["b is not compared, it was scored otherwise: data.count: 10 against 20"]
+
+
+def test_each_two_groups_of_a_table_can_be_compared() -> None:
+    """Also where the first has no likelihood, with which both others agree."""
+    gan, vae, other = (entry(name, 1.0, name, group=name) for name in ("gan", "vae", "other"))
+    vae.metrics["protocol"]["likelihood"], other.metrics["protocol"]["likelihood"] = {"draws": 2}, {"draws": 16}
+    kept, told = comparable(group_runs([gan, vae, other]))
+    assert [group.label for group in kept] == ["gan", "vae"]
+    assert told == ["other is not compared, it was scored otherwise: likelihood.draws: 2 against 16"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"frechet": 1.0, "protocol": {}}', '{"protocol": 3}'])
+def test_metrics_of_another_version_are_refused_by_their_place(text: str) -> None:
+    with pytest.raises(GenloopError, match=r"^a.json: was not written by this version of genloop; run 'dvc repro'"):
+        read_metrics(text, "a.json")
 
 
 def test_a_likelihood_that_one_of_both_has_hinders_nothing() -> None:

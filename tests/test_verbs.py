@@ -41,6 +41,7 @@ FAULTS = {
         ["sample", "rows_vae", "out", "--set", "cuont=3"],
         "--set cuont: Extra inputs",
     ),
+    "a run that is not there": (["compare", "nobody"], "nobody: no such run; params.yaml has"),
     "no value": (["sample", "rows_vae", "out", "--set", "count"], "--set count: write KEY=VALUE"),
     "an unknown run": (["sample", "nobody", "out"], "data/config/nobody/sample.json: missing"),
     "no weights": (["fill", "nobody", "a.csv", "b.csv"], "holds no weights; run 'dvc repro train@nobody' first"),

@@ -1,5 +1,6 @@
 """Runs side by side: those that differ in nothing but seeds form a group, and unlike protocols are never compared."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
+from genloop.errors import GenloopError
 from genloop.protocol import differences
 
+PARTS = ("intervals", "left_out", "baselines", "protocol", "identity")  # of metrics, beside the scores
 SURE = 0.975  # quantile whose interval on both sides holds 95 %
 
 
@@ -87,7 +90,7 @@ def group_runs(entries: Sequence[Entry]) -> list[Group]:
     """Return the groups of runs in the order of their first; equal weights that are met twice count once."""
     found: list[dict[str, Entry]] = []
     for entry in entries:
-        made = f"{entry.identity['weights']} {entry.protocol['data']['sample_seed']}"
+        made = str(entry.identity["weights"])
         for members in found:
             other = next(iter(members.values()))
             alike = (entry.data, entry.identity["group"]) == (other.data, other.identity["group"])
@@ -100,13 +103,30 @@ def group_runs(entries: Sequence[Entry]) -> list[Group]:
 
 
 def comparable(groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
-    """Return the groups that can be compared with the first one, and for each other one a line that says why not."""
+    """Return groups that can all be compared with each other, and for each other one a line that says why not."""
     kept: list[Group] = []
     told: list[str] = []
     for group in groups:
-        reasons = differences(groups[0].entries[0].protocol, group.entries[0].protocol)
+        protocols = [other.entries[0].protocol for other in kept]
+        reasons = [reason for other in protocols for reason in differences(other, group.entries[0].protocol)]
         if reasons:
-            told.append(f"{group.label} is not compared, it was scored otherwise: {'; '.join(reasons)}")
+            unlike = "; ".join(dict.fromkeys(reasons))
+            told.append(f"{group.label} is not compared, it was scored otherwise: {unlike}")
         else:
             kept.append(group)
     return kept, told
+
+
+def read_metrics(text: str, place: str) -> dict[str, Any]:
+    """Return what ``evaluate`` wrote.
+
+    Raises:
+        GenloopError: it is something else, as of another version; ``place`` says where it stands.
+    """
+    try:
+        metrics = dict(json.loads(text))
+    except ValueError:
+        metrics = {}
+    if not all(isinstance(metrics.get(part), dict) for part in PARTS):
+        raise GenloopError(f"{place}: was not written by this version of genloop; run 'dvc repro' to write it anew")
+    return metrics

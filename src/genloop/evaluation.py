@@ -7,7 +7,7 @@ from typing import Any
 from genloop import plugins
 from genloop.bound_scores import bound_scores
 from genloop.config import Gan, GanEvaluate, Vae, VaeEvaluate
-from genloop.identity import group_of, hash_files
+from genloop.identity import group_of, hash_folder
 from genloop.illustrations import Illustration
 from genloop.intervals import Figures
 from genloop.latents import draw_latents
@@ -33,10 +33,6 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             protocol["likelihood"] = choices.model_dump(exclude={"family"})
             illustrations = draw_latents(weights, run, data / "prepared" / run.data, choices.seed, folder)
         metrics = described(run, figures, protocol, samples, scored.baselines)
-        identity = metrics["identity"] | {
-            "samples": hash_files([samples]),
-            "features": protocol["data"].get("features_hash"),
-        }
         facts = ReportFacts(
             name,
             run.model_dump(),
@@ -46,7 +42,7 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             illustrations,
             scored.suspicious,
             read_training(weights),
-            identity,
+            metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
     return metrics

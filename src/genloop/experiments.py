@@ -1,9 +1,10 @@
 """What ``dvc exp run`` left in Git: the metrics of experiments on the present commit."""
 
-import json
+import sys
 from collections.abc import Iterator
 
-from genloop.comparison import Entry
+from genloop.comparison import Entry, read_metrics
+from genloop.errors import GenloopError
 from genloop.workspace import git
 
 REFS = "refs/exps"  # of DVC: refs/exps/<first two digits of the base commit>/<the others>/<name of the experiment>
@@ -17,6 +18,10 @@ def experiments(runs: dict[str, str]) -> Iterator[Entry]:
     place = f"{REFS}/{base[:2]}/{base[2:]}"
     for reference in (git("for-each-ref", "--format=%(refname)", place) or "").splitlines():
         for run, data in runs.items():
-            text = git("show", f"{reference}:data/metrics/{run}.json")
-            if text is not None:
-                yield Entry(run, data, json.loads(text))
+            text = git("show", f"{reference}:./data/metrics/{run}.json")
+            if text is None:
+                continue
+            try:
+                yield Entry(run, data, read_metrics(text, f"experiment {reference.rpartition('/')[2]}, {run}"))
+            except GenloopError as error:  # one experiment of another version keeps nobody from comparing the others
+                print(f"genloop: {error}; left out", file=sys.stderr)

@@ -64,6 +64,15 @@ def hash_files(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 over the files of a folder, the same wherever it lies and whatever its name is."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if _counts(path)):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
 def _counts(path: Path) -> bool:
     return path.is_file() and "__pycache__" not in path.parts  # as in .dvcignore
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from genloop.comparison import Entry, Value, comparable, group_runs, value_of
+from genloop.comparison import Entry, Value, comparable, group_runs, read_metrics, value_of
 from genloop.errors import GenloopError
 from genloop.workspace import main_root
 
@@ -13,7 +13,10 @@ COLUMNS = {  # the scores that are shown
     "image": ("frechet", "kid", "precision", "recall", "density", "coverage", "copied", "elbo"),
     "table": ("shapes", "pairs", "detection", "usefulness", "coverage", "closer_than_held_out", "copied", "elbo"),
 }
-NOTE = "± reaches to the ends of a 95 % interval: of one seed over the records, of several over the seeds."
+NOTE = (
+    "± reaches to the ends of a 95 % interval: of one seed over the records, of several over the seeds.\n"
+    "A page about each run: data/reports/<run>/report.html"
+)
 
 
 def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = ()) -> str:
@@ -26,12 +29,15 @@ def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = (
     """
     runs = known_runs(data)
     found = [*read_entries(data, runs), *entries]
+    unscored = [name for name in only or runs if name not in {entry.name for entry in found}]
     tables = []
     for name in dict.fromkeys(run["data"] for run in runs.values()):
         modality = next(run["modality"] for run in runs.values() if run["data"] == name)
         chosen = [entry for entry in found if entry.data == name and (not only or entry.name in only)]
         if chosen:
             tables.append("\n".join(_table(name, chosen, COLUMNS[modality])))
+    if unscored:
+        tables.append(f"Not scored yet: {', '.join(unscored)}; run 'dvc repro'.")
     return "\n\n".join([*tables, NOTE, f"Compare them: {ui_command()}\n"])
 
 
@@ -39,7 +45,9 @@ def read_entries(data: Path, runs: dict[str, dict[str, str]]) -> list[Entry]:
     """Return the runs of the workspace that have been scored."""
     paths = {name: data / "metrics" / f"{name}.json" for name in runs}
     return [
-        Entry(name, runs[name]["data"], json.loads(path.read_text())) for name, path in paths.items() if path.exists()
+        Entry(name, runs[name]["data"], read_metrics(path.read_text(), str(path)))
+        for name, path in paths.items()
+        if path.exists()
     ]
 
 

@@ -10,6 +10,7 @@ import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 
+from genloop.comparison import read_metrics
 from genloop.config import Train
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
@@ -32,7 +33,8 @@ def record(name: str, data: Path) -> dict[str, str]:
     """
     weights, samples, report = (data / kind / name for kind in ("weights", "samples", "reports"))
     metrics = data / "metrics" / f"{name}.json"
-    for path in (weights / "weights.safetensors", samples / "manifest.json", report / "report.html", metrics):
+    kept = (weights / "weights.safetensors", weights / "training.json")
+    for path in (*kept, samples / "manifest.json", report / "report.html", metrics):
         if not path.exists():
             raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
     receipt = {
@@ -59,7 +61,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
     for found in json.loads((weights / "training.json").read_text())["findings"]:
         log_finding(store, run_id, Finding(**found), int(time.time() * 1000))
     complete_previews(store.client, run_id, weights / "previews")
-    log_scores(store, known, json.loads(metrics.read_text()))
+    log_scores(store, known, read_metrics(metrics.read_text(), str(metrics)))
     if known.data.tags.get(RECORDED) != receipt["content"]:
         for folder, target in ((weights, "weights"), (samples, "samples"), (report, "report")):
             store.client.log_artifacts(run_id, str(folder), target)

@@ -1,12 +1,15 @@
 """Scores as MLflow shows them: metrics with intervals and baselines, tags for how they were taken, and a table."""
 
+import json
 import time
 from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
 from genloop.comparison import value_of
-from genloop.tracking.store import GROUP, Store, flat
+from genloop.tracking.store import GROUP, Store
+
+TOLD = ("protocol.", "left_out.")  # how the names of tags begin that are of the present scores
 
 
 def log_scores(store: Store, known: Run, found: dict[str, Any]) -> None:
@@ -16,10 +19,20 @@ def log_scores(store: Store, known: Run, found: dict[str, Any]) -> None:
     """
     latest, now = known.data.metrics, int(time.time() * 1000)
     points = [Metric(key, value, now, 0) for key, value in score_metrics(found).items() if latest.get(key) != value]
-    tags = [RunTag(f"protocol.{key}", str(value)) for key, value in flat(found["protocol"]).items()]
-    tags += [RunTag(f"left_out.{key}", reason) for key, reason in found["left_out"].items()]
-    tags += [RunTag(GROUP, found["identity"]["group"]), RunTag("mlflow.note.content", _note(found))]
-    store.log(known.info.run_id, points, tags=tags)
+    words = score_tags(found)
+    for stale in known.data.tags.keys() - words.keys():
+        if stale.startswith(TOLD):
+            store.client.delete_tag(known.info.run_id, stale)
+    store.log(known.info.run_id, points, tags=[RunTag(key, value) for key, value in words.items()])
+
+
+def score_tags(found: dict[str, Any]) -> dict[str, str]:
+    """Return how scores were taken and why some were not; what was asked of rows may be of any words, so it is JSON."""
+    words = {GROUP: str(found["identity"]["group"]), "mlflow.note.content": _note(found)}
+    for group, protocol in found["protocol"].items():
+        for key, value in protocol.items():
+            words[f"protocol.{group}.{key}"] = json.dumps(value) if isinstance(value, dict) else str(value)
+    return words | {f"left_out.{key}": reason for key, reason in found["left_out"].items()}
 
 
 def score_metrics(found: dict[str, Any]) -> dict[str, float]:
