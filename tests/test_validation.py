@@ -105,11 +105,11 @@ def test_checks_are_spread_and_take_a_bounded_share() -> None:
     many = plan_checks(vae, epochs=60, seen=1_000, held_out=100)
     assert many == (frozenset(range(3, 61, 3)), 0)
     few = plan_checks(vae, epochs=60, seen=100, held_out=300)
-    assert few.epochs == {15, 30, 45, 60}
+    assert few.epochs == {30, 60}
     assert len(few.epochs) * 300 <= held_out.SHARE / held_out.COST * 60 * 100
     assert plan_checks(vae, epochs=3, seen=16, held_out=300).epochs == {3}  # at the end in any case
     plan = plan_checks(gan, epochs=60, seen=1_000, held_out=100)
-    assert plan.fakes == 500
+    assert plan.fakes == 328
     assert len(plan.epochs) * (plan.fakes + 100) <= held_out.SHARE / held_out.COST * 60 * 1_000
     assert plan_checks(gan, epochs=60, seen=10**7, held_out=100).fakes == held_out.MOST
 

@@ -13,7 +13,7 @@ FEWEST = 2  # records of a split: an unbiased figure needs two
 FEWEST_FAKES = 200
 SHARE = 0.1  # of the time of all steps that checks may take
 # Time of a record that a check looks at, against one that steps see, a little more than was measured.
-COST, COST_IN_TURN = 0.5, 1.25  # the latter where a VAE tells a row span by span
+COST, COST_IN_TURN = 0.7, 1.25  # the latter where a VAE tells a row span by span
 
 
 def figure_of(run: Training) -> str:

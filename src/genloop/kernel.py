@@ -6,6 +6,7 @@ Pure functions of float64 arrays [records, features]. Memory is bounded: kernels
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 Real = Float[np.ndarray, "real features"]
@@ -35,20 +36,24 @@ def kernel_distance_by_record(real: Real, fake: Fake) -> KernelDistance:
     Where two distances have the real set in common, and their fakes the latents, the variance of their difference is
     that of the difference of these terms over their number, for real and for fake ones, but for smaller terms.
     """
-    among_real, among_fake = (_row_sums(x, x, diagonal=False) / (len(x) - 1) for x in (real, fake))
-    to_fake, to_real = _row_sums(real, fake) / len(fake), _row_sums(fake, real) / len(real)
+    among_real, among_fake = (_sums(x, x, diagonal=False)[0] / (len(x) - 1) for x in (real, fake))
+    to_fake, to_real = _sums(real, fake)
+    to_fake, to_real = to_fake / len(fake), to_real / len(real)
     distance = float(among_real.mean() + among_fake.mean() - 2 * to_fake.mean())
     return KernelDistance(distance, 2 * (among_real - to_fake), 2 * (among_fake - to_real))
 
 
-def _row_sums(x: Real, y: Fake, diagonal: bool = True) -> Float[np.ndarray, " real"]:
-    sums = np.empty(len(x))
+def _sums(x: Real, y: Fake, diagonal: bool = True) -> tuple[Float[np.ndarray, " real"], Float[np.ndarray, " fake"]]:
+    """Return the sums of the rows and of the columns of the matrix of kernels, with its diagonal or without."""
+    rows, columns = np.empty(len(x)), np.zeros(len(y))
     for start in range(0, len(x), BLOCK):
-        kernel = x[start : start + BLOCK] @ y.T
+        # PyTorch's product, which is fast on every processor; NumPy's may be told to keep to an old one.
+        kernel = (torch.from_numpy(x[start : start + BLOCK]) @ torch.from_numpy(y).T).numpy()
         kernel /= x.shape[1]
         kernel += 1
         kernel *= kernel * kernel  # a power of three takes ten times as long
-        sums[start : start + BLOCK] = kernel.sum(1)
         if not diagonal:
-            sums[start : start + BLOCK] -= np.diagonal(kernel[:, start : start + BLOCK])
-    return sums
+            kernel[np.arange(len(kernel)), np.arange(start, start + len(kernel))] = 0
+        rows[start : start + BLOCK] = kernel.sum(1)
+        columns += kernel.sum(0)
+    return rows, columns
