@@ -144,7 +144,9 @@ def test_of_one_record_there_are_scores_and_reasons() -> None:
     assert all(math.isfinite(value) for value in scores.scores.values())
     assert scores.scores["importance_bound_error"] == 0
     assert not scores.intervals
-    assert set(scores.left_out) == set(bound_scores.NAMES)
+    assert set(scores.left_out) == {"active_units", "importance_bound_standard_error"}
+    assert {*scores.scores, *scores.left_out} == {*bound_scores.NAMES, "latent"}
+    assert not scores.scores.keys() & scores.left_out.keys()
     assert not found(torch.ones(2, 2)).left_out
 
 

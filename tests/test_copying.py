@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from genloop.copying import HONEST, NEAR, TINY, Neighbors, judge, ratios, suspicious_below
-from genloop.scored import copying_figures
-from genloop.shares import difference_of_shares, how_often_closer, share_closer, share_interval
+from genloop.copying import HONEST, NEAR, TINY, Copying, Neighbors, judge, ratios, suspicious_below
+from genloop.intervals import Figures
+from genloop.scored import COPYING, copying_figures, find_copies
+from genloop.shares import difference_of_shares, how_often_closer, share_interval
 
 # Newcombe 1998, "Interval estimation for the difference between independent proportions", table II, method 10.
 NEWCOMBE = [
@@ -36,7 +37,7 @@ def test_how_often_closer_by_hand() -> None:
     expected = (1 + 0.75 + 0.5) / 3
     half = 1.959964 * np.sqrt(np.var([1, 0.75, 0.5], ddof=1) / 3 + np.var([0.5, 1], ddof=1) / 2)
     found = how_often_closer(distances, usual)
-    assert share_closer(distances, usual) == found.value == pytest.approx(expected)
+    assert found.value == pytest.approx(expected)
     assert found.low == pytest.approx(expected - half)
     assert found.high == 1.0
     assert how_often_closer(usual, usual).value == 0.5
@@ -98,3 +99,36 @@ def test_the_most_suspicious_come_first_and_equal_ones_in_their_order() -> None:
     assert len(pairs) == 10
     assert [pair.generated for pair in pairs[:5]] == [2, 1, 3, 0, 4]
     assert pairs[0] == (2, 102, 0.0)
+
+
+def drawn(count: int, honest: int) -> Copying:
+    generator = np.random.default_rng(0)
+    neighbors = Neighbors(distances_of(generator.random(count)), np.arange(count))
+    return judge(neighbors, distances_of(generator.random(honest)))
+
+
+@pytest.mark.parametrize(("count", "honest", "told"), [(50, 100, True), (49, 100, False), (50, 99, False)])
+def test_a_share_of_copies_is_told_of_enough_records_only(count: int, honest: int, told: bool) -> None:
+    figures = copying_figures(drawn(count, honest), seed=0)
+    assert figures.scores.keys() == figures.intervals.keys() == set(COPYING) - (set() if told else {"copied"})
+    expected = f"among {count} records beside {honest} honest ones; at least 50 and 100 are needed"
+    assert figures.left_out.get("copied", expected).endswith(expected)
+    assert ("copied" in figures.left_out) != told
+
+
+def test_too_few_records_leave_all_of_copying_out() -> None:
+    def never() -> Copying:
+        raise AssertionError
+
+    reasons = {
+        (2, 60): "2 training records are too few, at least 3 are needed",
+        (60, 1): "1 records to compare with training records are too few, at least 2 are needed",
+    }
+    for (training, compared), reason in reasons.items():
+        found, figures = find_copies(never, training, compared, seed=0)
+        assert found is None
+        assert figures == Figures(left_out=dict.fromkeys(COPYING, reason))
+    found, figures = find_copies(lambda: drawn(2, 3), 3, 2, seed=0)
+    assert found is not None
+    assert figures.scores.keys() == set(COPYING) - {"copied"}
+    assert all(np.isfinite(end) for ends in figures.intervals.values() for end in ends)

@@ -13,14 +13,16 @@ from genloop.intervals import Figures, Part, with_intervals
 
 CONFIDENCE = 0.95
 ACTIVE = 0.01  # variance
+OF_DEVIATIONS = ("importance_bound_standard_error", "active_units")  # scores that need two test records
 NAMES = (
     "elbo",
     "rate",
     "distortion",
     "bits_per_dimension",
     "importance_bound",
+    "importance_bound_error",
     "importance_bits_per_dimension",
-    "active_units",
+    *OF_DEVIATIONS,
 )  # scores that need test records
 
 
@@ -56,8 +58,8 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
         "latent": float(bounds.run.latent),
     }
     if records < 2:
-        reason = "one test record has no deviation, which intervals and variances come from"
-        return Figures(scores, {}, dict.fromkeys(NAMES, reason))
+        reason = "one test record has no deviation"
+        return Figures(scores, {}, dict.fromkeys(OF_DEVIATIONS, reason))
     errors = {name: float(values.std()) / math.sqrt(records) for name, values in found.items()}
     intervals = {name: interval(scores[name], error, records) for name, error in errors.items()}
     intervals["importance_bound"] = interval(tight.mean, tight.error, tight.records)

@@ -32,16 +32,12 @@ def difference_of_shares(count: int, size: int, other_count: int, other_size: in
     return Interval(difference, float(difference - below), float(difference + above))
 
 
-def share_closer(distances: Float[np.ndarray, " rows"], usual: Float[np.ndarray, " others"]) -> float:
+def how_often_closer(distances: Float[np.ndarray, " rows"], usual: Float[np.ndarray, " others"]) -> Interval:
     """Return how often a generated record is closer to its nearest training record than an honest one is to its own.
 
-    Ties count half. One half for a generator that has only learned the distribution, 1 for one that copies.
+    Ties count half. One half for a generator that has only learned the distribution, 1 for one that copies. The
+    interval is that of an area under a curve (DeLong et al. 1988, equation 6); at least two records of either.
     """
-    return float(_placements(distances, usual).mean())
-
-
-def how_often_closer(distances: Float[np.ndarray, " rows"], usual: Float[np.ndarray, " others"]) -> Interval:
-    """Return :func:`share_closer` with the interval of an area under a curve (DeLong et al. 1988, equation 6)."""
     closer, farther = _placements(distances, usual), 1 - _placements(usual, distances)
     half = Z * np.sqrt(closer.var(ddof=1) / len(closer) + farther.var(ddof=1) / len(farther))
     share = float(closer.mean())

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from genloop.choices import ImagePrepare, ImageReference
+from genloop.errors import GenloopError
 from genloop.image.data import PictureSchema, open_records, read_schema
 from genloop.image.raw.prepare import prepare
 from genloop.image.scores.compare import build_reference, draw_marginals, score, taken
 from genloop.image.scores.judge import MANIFOLD, left_out
 from genloop.image.scores.taught import NAME, Lesson
+from genloop.scored import COPYING
 from tests.conftest import tiny_pictures
 
 CHOICES = ImageReference(modality="image", count=80, epochs=2)
@@ -50,13 +52,32 @@ def test_real_pictures_score_better_than_independent_pixels(tmp_path: Path, labe
 def test_the_same_reference_comes_out_twice_and_scores_too(tmp_path: Path) -> None:
     found = [reference(tmp_path / name) for name in "ab"]
     assert found[0] == found[1]
-    pictures = open_records(tmp_path / "a/prepared", "test").pictures[:40, 0]
+    pictures = open_records(tmp_path / "a/prepared", "test").pictures[:, 0]
     np.savez(tmp_path / "samples.npz", images=pictures)
     scores = [score(tmp_path, tmp_path / name / "reference", tmp_path / name / "prepared", tmp_path) for name in "ab"]
     assert (scores[0].figures, scores[0].protocol) == (scores[1].figures, scores[1].protocol)
     figures = scores[0].figures
-    assert figures.left_out["frechet"].startswith("40 generated pictures, and a covariance of 64 features needs more")
+    assert set(figures.left_out) == {NAME}
     assert figures.scores["precision"] == 1.0
+
+
+def test_fewer_pictures_than_the_scores_compare_are_refused(tmp_path: Path) -> None:
+    reference(tmp_path)
+    np.savez(tmp_path / "samples.npz", images=open_records(tmp_path / "prepared", "test").pictures[:40, 0])
+    told = "samples.npz: 40 pictures, the scores compare 80; raise sample.count"
+    with pytest.raises(GenloopError, match=told):
+        score(tmp_path, tmp_path / "reference", tmp_path / "prepared", tmp_path)
+
+
+def test_of_two_training_pictures_nothing_is_said_of_copying(tmp_path: Path) -> None:
+    found = reference(tmp_path, count=4)
+    assert (
+        found["baselines"]["marginals"]["left_out"]["copied"] == "2 training records are too few, at least 3 are needed"
+    )
+    np.savez(tmp_path / "samples.npz", images=tiny_pictures()[0])
+    scored = score(tmp_path, tmp_path / "reference", tmp_path / "prepared", tmp_path)
+    assert scored.suspicious is None
+    assert set(COPYING) <= set(scored.figures.left_out)
 
 
 def test_too_few_pictures_leave_scores_out_and_say_why(tmp_path: Path) -> None:

@@ -48,3 +48,20 @@ def test_what_is_learned_from_generated_rows_is_measured_on_real_ones() -> None:
 def test_a_target_that_never_varies_teaches_nothing() -> None:
     real = people(400, 0)
     assert teach(real.assign(pay="low"), real, "pay", real, seed=0).score() < 0.5
+
+
+def test_columns_without_values_do_not_stop_the_learners() -> None:
+    real, test = people(300, 0), people(300, 1)
+    empty = real.assign(age=np.nan)
+    assert teach(empty, test, "pay", real, seed=0).score() > 0.5
+    assert tell_apart(real, empty, seed=0).score() > 0.9
+    nearly = real.assign(age=real["age"].where(np.arange(300) == 7))  # no value in the rows that one fold is told by
+    assert np.isfinite(tell_apart(nearly, empty, seed=0).score())
+    assert np.isfinite(tell_apart(empty, empty, seed=0).score())
+
+
+def test_few_values_of_many_rows_do_not_stop_the_learner() -> None:
+    rows = people(10_500, 0)  # of more than 10,000 rows the trees hold some back, here maybe all that have a value
+    for place in range(12):
+        nearly = rows.assign(age=rows["age"].where(np.arange(len(rows)) == place))
+        assert np.isfinite(teach(nearly, people(500, 1), "tax", rows, seed=0).score())

@@ -30,6 +30,7 @@ def test_shapes_of_equal_shifted_and_disjoint_columns() -> None:
     words = pd.Series(["a", "a", "b", None])
     assert column_shape(words, words) == 1
     assert column_shape(words, pd.Series(["c"])) == 0
+    assert column_shape(words, pd.Series([None, None], dtype="string")) == 0
     assert total_variation(pd.Series(["a", "b"]), pd.Series(["a", "a"])) == 0.5
 
 
@@ -45,6 +46,16 @@ def test_a_trend_that_columns_apart_do_not_show() -> None:
     assert trends["x", "y"] == pytest.approx(0.5, abs=0.02)
     assert 0.5 < trends["x", "sign"] < 0.65  # one bin holds both signs
     assert all(trend == 1 for trend in pairs.trends(real).values())
+
+
+def test_a_generated_column_that_never_varies_counts_as_uncorrelated() -> None:
+    x = np.arange(100.0)
+    real = pd.DataFrame({"x": x, "y": -x, "same": 3.0})
+    pairs = Pairs(real)
+    assert pairs.compared == [("x", "y")]
+    for collapsed in (7.0, np.nan):
+        assert pairs.trends(real.assign(y=collapsed)) == {("x", "y"): pytest.approx(0.5)}
+    assert Pairs(real[["x"]]).trends(real[["x"]]) == {}
 
 
 def test_a_missing_value_is_a_category_of_a_pair() -> None:

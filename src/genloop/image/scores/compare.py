@@ -1,6 +1,7 @@
 """How generated pictures compare with held-out ones, under one protocol per data set."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save
 
 from genloop.choices import ImageReference
+from genloop.errors import GenloopError
 from genloop.identity import hash_tensors, read_tensors
 from genloop.image.data import PictureRecords, PictureSchema, open_records, read_samples, read_schema
 from genloop.image.scores import copies
@@ -17,14 +19,12 @@ from genloop.image.scores.inception import Inception
 from genloop.image.scores.judge import Judge
 from genloop.image.scores.metrics import NEIGHBORS
 from genloop.image.scores.taught import Lesson
-from genloop.intervals import ROUNDS, Figures
+from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
-from genloop.scored import Scored, copying_figures
+from genloop.scored import Scored, find_copies
 
 VERSION = 2  # of the scores: figures of different versions are not compared
-COPYING = ("copied", "closer_than_held_out", "distance", "distance_of_held_out")
-NOT_COPIED = Figures(left_out=dict.fromkeys(COPYING, "there are no held-out pictures"))
 
 
 def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
@@ -41,9 +41,9 @@ def build_reference(prepared: Path, choices: ImageReference, out: Path) -> None:
     baselines = {}
     for name, pictures in draw_baselines(train, choices).items():
         unseen = test if name == "real" else pictures  # training pictures are no copies of themselves
-        copying = copies.judge(unseen.as_bytes, train.as_bytes, honest) if len(unseen) else None
-        copied = copying_figures(copying, choices.seed) if copying else NOT_COPIED
-        baselines[name] = judge.figures(pictures) | lesson.figures(pictures) | copied
+        look = partial(copies.judge, unseen.as_bytes, train.as_bytes, honest)
+        _, copying = find_copies(look, len(train), len(unseen), choices.seed)
+        baselines[name] = judge.figures(pictures) | lesson.figures(pictures) | copying
     with replace_folder(out) as folder:
         if isinstance(network, Classifier):
             (folder / "classifier.safetensors").write_bytes(save(network.state_dict()))
@@ -123,16 +123,24 @@ def load_network(reference: Path, schema: PictureSchema, choices: ImageReference
 
 
 def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
-    """Return the scores of generated pictures and their protocol; the most suspicious ones are shown in ``out``."""
+    """Return the scores of generated pictures and their protocol; the most suspicious ones are shown in ``out``.
+
+    Raises:
+        GenloopError: there are fewer pictures than are compared.
+    """
     known = json.loads((reference / "reference.json").read_text())
     schema, choices = read_schema(reference), ImageReference.model_validate(known["choices"])
     generated = read_samples(samples, schema)
-    pictures = taken(generated, np.arange(min(len(generated), choices.count)))
+    if len(generated) < choices.count:
+        told = f"{len(generated)} pictures, the scores compare {choices.count}; raise sample.count"
+        raise GenloopError(f"{samples / 'samples.npz'}: {told}")
+    pictures = taken(generated, np.arange(choices.count))
     features = np.load(reference / "test_features.npy", allow_pickle=False)
     judge = Judge(load_network(reference, schema, choices), features, told_shares(schema, choices), choices.seed)
     lesson = Lesson(schema, open_records(prepared, "test"), choices)
     train, honest = open_records(prepared, "train").as_bytes, np.load(reference / "honest.npy", allow_pickle=False)
-    copying = copies.judge(pictures.as_bytes, train, honest)
-    suspicious = copies.most_suspicious(copying, pictures.as_bytes, train, out)
-    figures = judge.figures(pictures) | lesson.figures(pictures) | copying_figures(copying, choices.seed)
+    look = partial(copies.judge, pictures.as_bytes, train, honest)
+    found, copying = find_copies(look, len(train), len(pictures), choices.seed)
+    suspicious = copies.most_suspicious(found, pictures.as_bytes, train, out) if found else None
+    figures = judge.figures(pictures) | lesson.figures(pictures) | copying
     return Scored(figures, known["baselines"], known["protocol"], suspicious)

@@ -12,14 +12,17 @@ from genloop.copying import MOST, NEIGHBORS, Copying, Distances
 from genloop.illustrations import Illustration
 from genloop.image.scores.nearest import Some, Train, nearest
 from genloop.randomness import keyed_generator
+from genloop.scored import FEWEST_TRAINING
 
 
 def honest(train: Train, test: Some, seed: int) -> Distances:
     """Return the distances of records that nobody copied to their nearest training pictures.
 
-    These are test pictures, and training pictures to the others: one that is left out is a held-out one. At least three
-    training pictures.
+    These are test pictures, and training pictures to the others: one that is left out is a held-out one. Nothing where
+    there are fewer than three training pictures.
     """
+    if len(train) < FEWEST_TRAINING:
+        return np.empty((0, 0))
     count = min(NEIGHBORS + 1, len(train) - 1)
     own = np.sort(keyed_generator(seed, "left out").permutation(len(train))[:MOST])
     left_out = nearest(np.asarray(train[own]), train, count, own)

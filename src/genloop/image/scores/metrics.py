@@ -75,7 +75,7 @@ def _radii(x: Features, k: int) -> Float[np.ndarray, " records"]:
 
 
 def distance_scores(real: Real, fake: Fake) -> dict[str, float]:
-    """Return the scores of distances between features, not a number where there are too few records for one."""
+    """Return the scores of distances between features; those of which there are too few records are not among them."""
     few = min(len(real), len(fake))
     scores = {"frechet": frechet_distance(real, fake), "kid": kernel_distance(real, fake)} if few > 1 else {}
     return scores | (manifold_scores(real, fake)._asdict() if few > NEIGHBORS else {})

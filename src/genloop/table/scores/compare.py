@@ -1,6 +1,7 @@
 """How generated rows compare with real ones, under one protocol per data set."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from genloop.identity import hash_tensors
 from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
-from genloop.scored import Scored, copying_figures
+from genloop.scored import Scored, find_copies
 from genloop.table.encoding.columns import Column, parse
 from genloop.table.scores import copies
 from genloop.table.scores.judge import MOST, Judge
@@ -49,7 +50,8 @@ def build_reference(prepared: Path, choices: TableReference, out: Path) -> None:
         "marginals": judge.figures(marginals),
     }
     for name, rows in {"real": test, "bootstrap": bootstrap, "marginals": marginals}.items():
-        baselines[name] |= copying_figures(copies.judge(rows, train, honest, choices.seed), choices.seed)
+        look = partial(copies.judge, rows, train, honest, choices.seed)
+        baselines[name] |= find_copies(look, len(train), len(rows), choices.seed)[1]
     with replace_folder(out) as folder:
         for split, rows in (("train", train), ("test", test)):
             rows.to_parquet(folder / f"{split}.parquet", index=False)
@@ -89,11 +91,11 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     train, test = (read_split(reference, split, columns) for split in ("train", "test"))
     judge = Judge(train, test, protocol["target"], protocol["generated_count"], protocol["seed"])
     rows = read_samples(samples, columns, protocol["generated_count"])
-    copying = copies.judge(rows, train, np.load(reference / "honest.npy", allow_pickle=False), protocol["seed"])
-    suspicious = copies.most_suspicious(copying, rows, train, out)
-    return Scored(
-        judge.figures(rows) | copying_figures(copying, protocol["seed"]), known["baselines"], protocol, suspicious
-    )
+    honest = np.load(reference / "honest.npy", allow_pickle=False)
+    look = partial(copies.judge, rows, train, honest, protocol["seed"])
+    found, copying = find_copies(look, len(train), len(rows), protocol["seed"])
+    suspicious = copies.most_suspicious(found, rows, train, out) if found else None
+    return Scored(judge.figures(rows) | copying, known["baselines"], protocol, suspicious)
 
 
 def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from genloop import copying
 from genloop.copying import MOST, NEIGHBORS, Copying, Distances
 from genloop.illustrations import Listed
 from genloop.randomness import keyed_generator
+from genloop.scored import FEWEST_TRAINING
 from genloop.table.scores.distances import Nearest
 
 MOST_TRAINING = 100_000  # rows among which the nearest is looked for
@@ -18,9 +19,11 @@ MOST_TRAINING = 100_000  # rows among which the nearest is looked for
 def honest(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Distances:
     """Return the distances of rows that nobody copied to their nearest training rows.
 
-    These are test rows, and training rows to the others: one that is left out is a held-out one. At least three
-    training rows.
+    These are test rows, and training rows to the others: one that is left out is a held-out one. Nothing where
+    there are fewer than three training rows.
     """
+    if len(train) < FEWEST_TRAINING:
+        return np.empty((0, 0))
     known = train.iloc[_looked_at(len(train), seed)]
     count, reference = min(NEIGHBORS + 1, len(known) - 1), Nearest(known, scale=train)
     own = np.sort(keyed_generator(seed, "left out").permutation(len(known))[:MOST])

@@ -1,6 +1,5 @@
 """What rows are scored by: real rows, learners, distances, and what scores need to be taken at all."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +52,8 @@ class Judge:
         """Take typed rows without keys and constants."""
         self.train, self.test, self.target, self.seed = train, test, target, seed
         self.real = drawn(train, count, seed, "real")
-        self.strong = list(Pairs(self.real).strong())
+        pairs = Pairs(self.real)
+        self.pairs, self.strong = pairs.compared, list(pairs.strong())
         halves = np.array_split(keyed_generator(seed, "halves").permutation(len(test)), 2)
         self.other, self.held_out = (test.iloc[np.sort(half)[:MOST_NEAR]] for half in halves)
         self.nearest = Nearest(drawn(train, max(len(self.held_out), 1), seed, "nearest"), scale=train)
@@ -63,29 +63,43 @@ class Judge:
         self, rows: pd.DataFrame, near: pd.DataFrame | None = None, teacher: pd.DataFrame | None = None
     ) -> Figures:
         """Return all scores of rows; ``near`` are those whose distances are taken, ``teacher`` those that teach."""
-        out = self._left_out(rows)
-        judged = self._judged(rows, rows if near is None else near, rows if teacher is None else teacher)
+        teacher = rows if teacher is None else teacher
+        out = self._left_out(rows, teacher)
+        judged = self._judged(rows, rows if near is None else near, teacher, out)
         sizes = (len(self.real), len(rows))
         found = with_intervals(lambda part: self._scores(judged, part), sizes, LIMITS, self.seed)
         return Figures(found.scores, found.intervals, out)
 
-    def _left_out(self, rows: pd.DataFrame) -> dict[str, str]:
+    def _left_out(self, rows: pd.DataFrame, teacher: pd.DataFrame) -> dict[str, str]:
         """Return which scores cannot be taken, and why."""
         out: dict[str, str] = {}
         if len(self.test) < FEWEST:
             reason = f"{len(self.test)} held-out rows are too few, at least {FEWEST} are needed; raise holdout"
             out |= dict.fromkeys(OF_HELD_OUT, reason)
-        elif self.train[self.target].nunique() < 2 or self.test[self.target].nunique() < 2:
-            out["usefulness"] = f"the target '{self.target}' has a single value; name another in reference.target"
+        elif useless := self._useless(teacher):
+            out["usefulness"] = useless
         if min(len(rows), len(self.real)) < FOLDS:
             out["detection"] = f"{min(len(rows), len(self.real))} rows cannot be put into {FOLDS} folds"
+        if not self.pairs:
+            alone = len(self.train.columns) < 2
+            why = "a single column has no pair" if alone else "no two columns of the real rows have a correlation"
+            out["pairs"] = why
         if not self.strong:
             out["pairs_strong"] = "no two columns of the real rows are strongly related"
         return out
 
-    def _judged(self, rows: pd.DataFrame, near: pd.DataFrame, teacher: pd.DataFrame) -> Rows:
-        out, none = self._left_out(rows), np.empty(0)
-        near = near[:MOST_DISTANCES]
+    def _useless(self, teacher: pd.DataFrame) -> str | None:
+        """Return why a learner cannot be taught by rows, if so."""
+        if len(self.train.columns) < 2:
+            return f"there is no other column to tell the target '{self.target}' by"
+        if self.train[self.target].nunique() < 2 or self.test[self.target].nunique() < 2:
+            return f"the target '{self.target}' has a single value; name another in reference.target"
+        if teacher[self.target].isna().all():
+            return f"the target '{self.target}' has no value in the rows that teach"
+        return None
+
+    def _judged(self, rows: pd.DataFrame, near: pd.DataFrame, teacher: pd.DataFrame, out: dict[str, str]) -> Rows:
+        near, none = near[:MOST_DISTANCES], np.empty(0)
         seeds = {name: keyed_seed(self.seed, name) for name in ("detection", "usefulness")}
         return Rows(
             rows,
@@ -103,12 +117,12 @@ class Judge:
         strong = [trends[pair] for pair in self.strong if pair in trends]
         scores = {
             "shapes": _mean(list(column_shapes(real, rows).values())),
-            "pairs": _mean(list(trends.values())),
             "missing": _mean([missing_similarity(real[name], rows[name]) for name in rows]),
             "new_rows": float(judged.new[part.of(len(judged.new))].mean()),
         }
-        if strong:
-            scores["pairs_strong"] = _mean(strong)
+        for name, alike in (("pairs", list(trends.values())), ("pairs_strong", strong)):
+            if alike:
+                scores[name] = _mean(alike)
         for name, told in (("detection", judged.apart), ("usefulness", judged.taught)):
             if told is not None:
                 scores[name] = told.score(part)
@@ -126,9 +140,8 @@ class Judge:
         return {name: _mean(values) for name, values in parts.items() if values}
 
 
-def _mean(values: Sequence[float]) -> float:
-    """Return the mean; 1 of nothing, since nothing is amiss."""
-    return float(np.mean(values)) if len(values) else 1.0
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values))
 
 
 def drawn(rows: pd.DataFrame, count: int, seed: int, name: str) -> pd.DataFrame:

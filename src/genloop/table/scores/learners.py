@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import f1_score, r2_score, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from genloop.intervals import ALL, Part
 from genloop.table.scores.metrics import is_number, numbers
 
 FOLDS = 3
+WHOLE = 10_000  # rows; of more, trees hold a tenth back, which may be all that have a value
+FEWEST_VALUES = 10  # of a column of so many rows
 MOST_CATEGORIES = 255  # that the trees take as categories; more are taken by the order of their frequency
 
 
@@ -41,6 +44,16 @@ class Features:
             return numbers(values)
         codes = self.known[name].get_indexer(pd.Index(values)).astype(float)
         return np.where(codes < 0, np.nan, codes)
+
+
+def without_empty(fitted: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return features to fit trees on and to ask them of, 0 on both sides where those to fit on have no value.
+
+    Trees take no column without any value, and nothing can be learned of one.
+    """
+    least = 1 if len(fitted) <= WHOLE else FEWEST_VALUES
+    empty = (~np.isnan(fitted)).sum(0) < least
+    return np.where(empty, 0.0, fitted), np.where(empty, 0.0, asked)
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,11 @@ def tell_apart(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> Told:
     features = Features(real)
     x, y = np.concatenate([features.of(side) for side in sides]), np.repeat([0, 1], count)
     judge = HistGradientBoostingClassifier(categorical_features=features.categories, random_state=seed % 2**32)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
+    folds, told = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32), np.empty(len(y))
     with threadpool_limits(1):  # equal bytes need an equal order of sums
-        told = cross_val_predict(judge, x, y, cv=folds, method="predict_proba")[:, 1]
+        for others, fold in folds.split(x, y):
+            fitted, asked = without_empty(x[others], x[fold])
+            told[fold] = clone(judge).fit(fitted, y[others]).predict_proba(asked)[:, 1]
     return Told(y, told, roc_auc_score)
 
 
@@ -83,7 +98,8 @@ def teach(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.DataFr
     """Return how boosted trees that are trained on ``train`` tell ``target`` on real rows of ``test``.
 
     Macro F1 of words, R2 of numbers. ``known`` are the real training rows, whose values are told apart. Rows without
-    the target are left out. A target that never varies teaches nothing, which has the score of always telling it.
+    the target are left out; some must have it on either side, and there must be another column. A target that never
+    varies teaches nothing, which has the score of always telling it.
     """
     train, test = (rows[rows[target].notna()] for rows in (train, test))
     if not is_number(
@@ -97,6 +113,6 @@ def teach(train: pd.DataFrame, test: pd.DataFrame, target: str, known: pd.DataFr
     learner = kind(categorical_features=features.categories, random_state=seed % 2**32)
     y, truth = (numbers(rows[target]) if measured else rows[target].astype(str).to_numpy() for rows in (train, test))
     with threadpool_limits(1):
-        varies = len(np.unique(y)) > 1
-        told = learner.fit(features.of(train), y).predict(features.of(test)) if varies else np.repeat(y[:1], len(test))
+        fitted, asked = without_empty(features.of(train), features.of(test))
+        told = learner.fit(fitted, y).predict(asked) if len(np.unique(y)) > 1 else np.repeat(y[:1], len(test))
     return Told(truth, told, r2_score if measured else macro_f1)

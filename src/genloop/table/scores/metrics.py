@@ -36,12 +36,14 @@ def column_shape(real: pd.Series, synthetic: pd.Series) -> float:
     """Return how alike the values of a column are, missing ones left out.
 
     Of numbers, 1 minus the largest distance between the distribution functions (Kolmogorov and Smirnov); of categories,
-    1 minus the total variation distance.
+    1 minus the total variation distance; 0 where a side has no value.
     """
+    present = real.dropna(), synthetic.dropna()
+    if not all(map(len, present)):
+        return 0.0
     if is_number(real):
-        pair = [numbers(values.dropna()) for values in (real, synthetic)]
-        return 1 - float(ks_2samp(*pair, method="asymp").statistic) if all(map(len, pair)) else 0.0
-    return 1 - total_variation(real.dropna(), synthetic.dropna())
+        return 1 - float(ks_2samp(*map(numbers, present), method="asymp").statistic)
+    return 1 - total_variation(*present)
 
 
 def column_coverage(real: pd.Series, synthetic: pd.Series) -> float:
@@ -97,32 +99,39 @@ class Pairs:
         self.codes = {name: pd.Index(real[name].dropna().unique()) for name in self.names if name not in self.edges}
         self.correlations = self._correlations(real)
         self.binned = self._binned(real)
+        self.compared = [pair for pair in combinations(self.names, 2) if self._is_known(pair)]
 
     def trends(self, synthetic: pd.DataFrame) -> dict[tuple[str, str], float]:
         """Return how alike each pair is: by its correlation where both are numbers, else by its joint distribution.
 
         Correlations are Pearson's, of rows that miss neither; joint distributions count a missing value as a category
-        and are compared by total variation.
+        and are compared by total variation. A column that never varies correlates with none: a pair whose real rows
+        have no correlation is left out, and one that has none in the synthetic rows alone counts as uncorrelated.
         """
         correlations, binned = self._correlations(synthetic), self._binned(synthetic)
         found: dict[tuple[str, str], float] = {}
-        for first, second in combinations(self.names, 2):
-            if first in self.edges and second in self.edges:
-                difference = abs(self.correlations[first, second] - correlations[first, second])
-                if not np.isnan(difference):
-                    found[first, second] = 1 - difference / 2
+        for first, second in self.compared:
+            if self._is_measured((first, second)):
+                difference = self.correlations[first, second] - np.nan_to_num(correlations[first, second])
+                found[first, second] = 1 - abs(float(difference)) / 2
             else:
                 found[first, second] = 1 - _joint_variation(self.binned, binned, first, second)
         return found
 
     def strong(self) -> Iterator[tuple[str, str]]:
         """Yield the pairs that are strongly related in the real rows."""
-        for first, second in combinations(self.names, 2):
-            if first in self.edges and second in self.edges:
+        for first, second in self.compared:
+            if self._is_measured((first, second)):
                 if abs(self.correlations[first, second]) > STRONG_CORRELATION:
                     yield first, second
             elif cramers_v(self.binned[first], self.binned[second]) > STRONG_ASSOCIATION:
                 yield first, second
+
+    def _is_measured(self, pair: tuple[str, str]) -> bool:
+        return pair[0] in self.edges and pair[1] in self.edges
+
+    def _is_known(self, pair: tuple[str, str]) -> bool:
+        return not self._is_measured(pair) or not np.isnan(self.correlations[pair])
 
     def _correlations(self, frame: pd.DataFrame) -> dict[tuple[str, str], float]:
         matrix = pd.DataFrame({name: numbers(frame[name]) for name in self.measured}).corr().to_numpy()
