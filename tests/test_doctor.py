@@ -75,17 +75,19 @@ def test_every_disease_has_a_remedy_and_every_one_a_line() -> None:
 
 def test_a_plateau_is_half_of_the_checks_without_a_gain() -> None:
     course = [1.0, 5.0, 4.0, 3.0, 4.0, 4.0, 3.0]
-    assert plateau(course, planned=10, patience=None) == 5
-    assert plateau(course[:-1], planned=10, patience=None) is None
-    assert plateau(course, planned=20, patience=None) is None
-    assert plateau([1.0, 5.0, 2.0, 2.0, 3.0, 4.0, 4.5], planned=10, patience=None) is None  # on its way up again
-    assert plateau([1.0, 5.0, 4.0], planned=2, patience=None) is None  # too few to say
+    assert plateau(course, 5, planned=10, patience=None)
+    assert not plateau(course[:-1], 4, planned=10, patience=None)
+    assert not plateau(course, 5, planned=20, patience=None)
+    assert not plateau([1.0, 5.0, 2.0, 2.0, 3.0, 4.0, 4.5], 5, planned=10, patience=None)  # on its way up again
+    assert not plateau([1.0, 5.0, 4.0], 1, planned=2, patience=None)  # too few to say
+    assert plateau([-math.inf] * 3, 3, planned=3, patience=None)
 
 
 def test_a_plateau_is_what_patience_says() -> None:
     course = [1.0, 5.0, 2.0, 2.0, 3.0, 4.0, 4.5]
-    assert plateau(course, planned=20, patience=5) == 5
-    assert plateau(course, planned=10, patience=6) is None
+    assert plateau(course, 5, planned=20, patience=5)
+    assert not plateau(course, 5, planned=10, patience=6)
+    assert plateau([-math.inf], 1, planned=10, patience=1)
 
 
 def curve(*values: float) -> dict[str, list[tuple[int, float]]]:

@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from genloop import callbacks, held_out, plugins, training
+from genloop import callbacks, fakes, held_out, plugins, training
+from genloop.autopsy import broken_layer
+from genloop.batches import Batch, Batches
 from genloop.callbacks import Row
 from genloop.choices import ImagePrepare, TablePrepare
 from genloop.config import Gan, ImageGan, ImageVae, TableGan, TableVae, Vae
+from genloop.doctor import plateau
 from genloop.errors import GenloopError
+from genloop.fakes import Fakes
 from genloop.held_out import Plan, plan_checks, split_records
 from genloop.image.data import PictureRecords
 from genloop.kernel import kernel_distance, kernel_distance_by_record
 from genloop.repeats import Repeats
+from genloop.system import NotFinite
 from genloop.training import open_training, train
 from genloop.validation import Check, bound_vitals
 from genloop.watching import Checks
@@ -180,15 +185,104 @@ def test_weights_that_copy_are_kept_only_where_there_are_no_others() -> None:
     assert (checks.kept_epoch, len(checks.checks)) == (2, 4)
     checks, _ = walked([3.0, 2.9], copies_from=0.0)
     assert checks.kept_epoch == 1
+    checks, _ = walked([3.0, 3.0, 1.0, 0.0, 3.0], copies_from=2.5)  # clean ones, though worse, are kept, the best
+    assert (checks.kept_epoch, checks.best_epoch, checks.kept_copies) == (3, 3, False)
+    assert checks.kept["network"]["weight"].item() == 1.0
+    resumed, _ = walked([])
+    resumed.load_state_dict(walked([3.0], copies_from=2.5)[0].state_dict())
+    assert resumed.kept_copies
+
+
+def test_checks_that_copy_bring_no_gain() -> None:
+    checks, epochs = walked([0.0, 2.0, 2.8, 2.9, 3.0], patience=3, copies_from=2.5)
+    assert (checks.gainless, epochs) == (3, 5)
+    assert plateau(checks.figures, checks.gainless, planned=20, patience=3)
+
+
+def test_a_check_without_a_finite_figure_keeps_nothing() -> None:
+    checks, _ = walked([math.nan, 1.0, math.inf, 2.0])
+    assert (checks.kept_epoch, len(checks.checks)) == (4, 4)
+    checks, _ = walked([math.nan, math.nan])
+    assert (checks.kept, checks.figures, checks.gainless) == ({}, [-math.inf] * 2, 2)
+
+
+def test_equal_validation_records_lie_at_a_distance_that_is_no_overflow(data: Path) -> None:
+    run = RUNS["gan"]
+    (seen, _), schema = open_training(run, data / "prepared/tiny")
+    equal = seen.part(np.zeros(8, int))
+    _, distance = Fakes(run, seen, equal, schema, 40).look(training.build(run, schema, 1))
+    assert abs(distance.distance) < 1e6
+
+
+@pytest.mark.parametrize("name", ["gan", "rows_gan"])
+def test_a_check_holds_no_more_than_a_block_of_records(name: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RUNS[name]
+    monkeypatch.setattr(fakes, "BLOCK", 7)
+    parts, schema = open_training(run, data / "prepared" / run.data)
+    system = training.build(run, schema, 1)
+    sizes: list[int] = []
+    critic = type(system.trained["critic"])
+    forward, gather = critic.forward, type(parts[0]).gather
+
+    def asked(network: Any, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return cast(torch.Tensor, forward(network, x, condition))
+
+    def gathered(records: Any, indices: Any) -> torch.Tensor:
+        sizes.append(len(indices))
+        return gather(records, indices)
+
+    monkeypatch.setattr(critic, "forward", asked)
+    monkeypatch.setattr(type(parts[0]), "gather", gathered)
+    before = {key: tensor.clone() for key, tensor in system.trained["critic"].state_dict().items()}
+    looked_at = Fakes(run, parts[0], parts[1], schema, 40)
+    first, second = looked_at.look(system), looked_at.look(system)
+    assert set(first[0]) >= {"told", "told_learned", "spread", "memorized", "diversity", "nearest"}
+    assert first[0] == second[0]
+    assert first[1].distance == second[1].distance
+    assert len(first[1].by_fake) == 40
+    assert max(sizes) == 7
+    assert min(sizes) > 1
+    assert all(torch.equal(before[key], tensor) for key, tensor in system.trained["critic"].state_dict().items())
+
+
+def test_patience_without_records_to_spare_is_refused() -> None:
+    few = PictureRecords(np.zeros((3, 1, 1, 1), np.uint8))
+    assert len(split_records(RUNS["vae"], few)) == 1
+    with pytest.raises(GenloopError, match="patience: 3 records are too few for a validation part of 2"):
+        split_records(with_keys(RUNS["vae"], patience=2), few)
+
+
+class Elsewhere:
+    """A batch on a device where the networks no longer are."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    def to(self, device: torch.device) -> Batch:
+        assert device == torch.device("cpu")
+        return self.batch
+
+
+def test_a_broken_layer_is_looked_for_where_the_networks_are(data: Path) -> None:
+    run = RUNS["rows_gan"]
+    (seen, _), schema = open_training(run, data / "prepared/rows")
+    system = training.build(run, schema, 1)
+    layer = next(name for name, module in system.trained.named_modules() if isinstance(module, torch.nn.Linear))
+    with torch.no_grad():
+        system.trained.get_submodule(layer).weight.fill_(math.inf)
+    failure = NotFinite(0, Batches(run, seen, lambda: 0).gather(np.arange(8)), "critic")
+    failure.batch = cast(Batch, Elsewhere(failure.batch))
+    assert broken_layer(system, failure) == layer
 
 
 @pytest.mark.parametrize(("share", "copies"), [(0.0, False), (0.05, True), (1.0, True)])
 def test_fakes_that_repeat_training_records_are_told_from_honest_ones(share: float, copies: bool) -> None:
     generator = np.random.default_rng(0)
-    training, validation, fakes = (generator.normal(size=(count, 12)) for count in (400, 50, 200))
-    count = round(share * len(fakes))
-    fakes[:count] = training[:count] + generator.normal(scale=0.01, size=(count, 12))
-    found = Repeats(training, validation, seed=0).look(fakes)
+    training, validation, drawn = (generator.normal(size=(count, 12)) for count in (400, 50, 200))
+    count = round(share * len(drawn))
+    drawn[:count] = training[:count] + generator.normal(scale=0.01, size=(count, 12))
+    found = Repeats(training, validation, seed=0).look(drawn)
     assert (found["copied_low"] > 0) == copies
     assert found["copied"] == pytest.approx(share, abs=0.02)
 

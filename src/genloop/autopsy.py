@@ -15,6 +15,7 @@ def broken_layer(system: Any, failure: NotFinite) -> str:
     That is the first one whose output or weights are not finite. Where the networks are sound and the way back breaks,
     as in a penalty, it is the layer with the largest gradient, the last of those where it is not finite.
     """
+    batch = failure.batch.to(system.device)  # Lightning has taken the system, not the batch, back to the CPU
     ghost = copy_of(system)
     ghost.broken.fill_(1.0)  # so that no weight moves
     found: list[str] = []
@@ -31,8 +32,8 @@ def broken_layer(system: Any, failure: NotFinite) -> str:
             module.register_forward_hook(watch(name))
     half = system.run.trainer.precision == "bf16-mixed"
     with torch.random.fork_rng(), torch.autocast(system.device.type, torch.bfloat16, enabled=half):
-        system.seed(failure.batch)
-        ghost.step(failure.batch)
+        system.seed(batch)
+        ghost.step(batch)
     return found[0] if found else _steepest(ghost.trained)
 
 

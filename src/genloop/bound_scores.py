@@ -73,7 +73,7 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
 def active_units(means: Tensor, seed: int) -> Figures:
     """Return how many latent dimensions are in use: those whose posterior mean depends on the record.
 
-    Burda et al. 2016, section 5.1: the variance of the posterior mean over test records is above 0.01.
+    Burda et al. 2016: the variance of the posterior mean over test records is above 0.01.
     """
 
     def score(part: Part) -> dict[str, float]:

@@ -131,14 +131,14 @@ def examine(checks: Sequence[Vitals]) -> dict[str, str]:
     return found
 
 
-def plateau(figures: Sequence[float], planned: int, patience: int | None) -> int | None:
-    """Return how many checks have passed since the best of the figures, of which more is better, if that is too many.
+def plateau(figures: Sequence[float], gainless: int, planned: int, patience: int | None) -> bool:
+    """Return whether too many checks have passed without a gain, by their figures, of which more is better.
 
     That is ``patience``; without it, half of those planned, if the later half of these was no better than the earlier.
     """
-    gainless = len(figures) - 1 - max(range(len(figures)), key=lambda check: figures[check])
-    if gainless < (patience or max(planned / 2, STUCK)):
-        return None
-    half = max(gainless // 2, 1)
-    rises = statistics.fmean(figures[-half:]) > statistics.fmean(figures[-2 * half : -half])
-    return None if rises and patience is None else gainless
+    if patience is not None:
+        return gainless >= patience
+    half = gainless // 2
+    return gainless >= max(planned / 2, STUCK) and (
+        statistics.fmean(figures[-half:]) <= statistics.fmean(figures[-2 * half : -half])
+    )

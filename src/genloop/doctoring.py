@@ -34,8 +34,8 @@ class Doctor(Callback):
         if checks is not None and checks.at(epoch):
             for disease, seen in examine(checks.checks).items():
                 self.report(finding(disease, epoch, epoch * self.steps, seen))
-            if gainless := plateau(checks.figures, len(checks.plan.epochs), checks.patience):
-                seen = f"{checks.figure} on validation records has not gained for {gainless} checks"
+            if plateau(checks.figures, checks.gainless, len(checks.plan.epochs), checks.patience):
+                seen = f"{checks.figure} on validation records has not gained for {checks.gainless} checks"
                 self.report(finding("plateau", epoch, epoch * self.steps, f"{seen}, since epoch {checks.best_epoch}"))
 
     def report(self, found: Finding) -> None:

@@ -1,13 +1,16 @@
 """What a check sees of fakes: how near they come to validation records, how varied they are, what a critic says."""
 
 import copy
-from typing import Any
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from genloop import plugins
@@ -18,16 +21,32 @@ from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_generator, keyed_seed
 from genloop.repeats import MOST, Repeats
 
-BLOCK = 256  # records at a time
+BLOCK = 256  # records at a time, at most
 FEWEST = 20  # training records, among which repeated ones are looked for
 NEIGHBORS = 500  # records among which nearest ones are looked for
+ROUNDING = 1e-6  # deviation of features up to which records are equal
 
 Features = Float[np.ndarray, "records features"]
 Verdicts = Float[np.ndarray, " records"]
 
 
+class Chosen(NamedTuple):
+    """Some of the records, which are read only when they are asked for."""
+
+    records: Records
+    indices: Int[np.ndarray, " chosen"]
+
+    def blocks(self) -> Iterator[tuple[Tensor, Int[np.ndarray, " block"]]]:
+        """Yield the records block by block, with their indices."""
+        for block in blocks(len(self.indices)):
+            yield self.records.gather(self.indices[block]), self.indices[block]
+
+
 class Fakes:
-    """Fakes of the same latents and conditions at every check, beside validation records."""
+    """Fakes of the same latents and conditions at every check, beside validation records.
+
+    No more than a block of records or fakes is held at a time, beside the features of all.
+    """
 
     def __init__(self, run: Any, training: Records, validation: Records, schema: Schema, count: int) -> None:
         """Measure the validation records; draw what the fakes are made from."""
@@ -36,77 +55,104 @@ class Fakes:
         torch.manual_seed(keyed_seed(run.seed, "validation"))
         self.asked = drawn_conditions(run, schema, count, None)
         chosen = keyed_generator(run.seed, "compared").permutation(len(training))[: len(validation)]
-        self.real = self._with_conditions(validation, np.arange(len(validation)))
-        self.trained_on = self._with_conditions(training, chosen)
-        features = self._features(self.real[0])
-        self.center, self.scale = features.mean(0), max(float(features.std(0).mean()), 1e-12)
-        self.features = self._scaled(features)
+        self.real, self.trained_on = Chosen(validation, np.arange(len(validation))), Chosen(training, chosen)
         compared = keyed_generator(run.seed, "repeated").permutation(len(training))[:MOST]
-        known = self._scaled(self._features(training.gather(np.sort(compared))))
-        self.repeats = Repeats(known, self.features, run.seed) if len(known) >= FEWEST else None
+        features, known = (self._features_of(each) for each in (self.real, Chosen(training, np.sort(compared))))
+        with threadpool_limits(1):  # sums in one order
+            deviation = float(features.std(0).mean())
+            self.center, self.scale = features.mean(0), deviation if deviation > ROUNDING else 1.0
+            self.features = self._scaled(features)
+            enough = len(known) >= FEWEST
+            self.repeats = Repeats(self._scaled(known), self.features, run.seed) if enough else None
 
     def look(self, system: Any) -> tuple[dict[str, float], KernelDistance]:
         """Return the numbers of the system's fakes by which the doctor judges, and how far they are from records."""
-        fake = self._draw(system)
-        features = self._scaled(self._features(fake))
-        with np.errstate(all="ignore"):  # broken weights give broken numbers
+        drawn, on_fake = [], []
+        # A copy, since a critic that is normalized over the batch changes by being asked.
+        critic = copy.deepcopy(system.trained["critic"]) if "critic" in system.trained else None
+        for block in blocks(self.count):
+            fake, asked = self._draw(system, block)
+            drawn.append(self._embedded(fake))
+            if critic is not None:
+                on_fake.append(_verdicts(critic, fake, asked))
+        if critic is not None:
+            on_real, on_trained = (self._verdicts_on(critic, each, system) for each in (self.real, self.trained_on))
+        features = self._scaled(np.concatenate(drawn))
+        with threadpool_limits(1), np.errstate(all="ignore"):  # sums in one order; broken weights give broken numbers
             distance = kernel_distance_by_record(self.features, features)
             found = variety(self.features, features[: len(self.features)])
             if self.repeats and np.isfinite(features).all():
                 found |= self.repeats.look(features)
-            if "critic" in system.trained:
-                found |= self._verdicts(system, fake)
+            if critic is not None:
+                found |= judged(on_real, on_trained, np.concatenate(on_fake))
         return found, distance
 
     @torch.no_grad()
-    def _draw(self, system: Any) -> Tensor:
-        generator, blocks = system.sampled[plugins.SAMPLED[self.run.family].lower()], []
+    def _draw(self, system: Any, block: slice) -> tuple[Tensor, Tensor]:
+        """Return some of the fakes, and what they were asked to be."""
+        generator, asked = system.sampled[plugins.SAMPLED[self.run.family].lower()], self.asked[block]
         training = generator.training
         generator.eval()
-        for start in range(0, self.count, BLOCK):
-            asked = self.asked[start : start + BLOCK]
-            seed_noise(keyed_seed(self.run.seed, "validation", start))
-            z = system.sampled["prior"].sample(len(asked)).to(system.device)
-            blocks.append(generator(z, asked.to(system.device)).sample())
+        seed_noise(keyed_seed(self.run.seed, "validation", block.start))
+        z = system.sampled["prior"].sample(len(asked)).to(system.device)
+        asked = asked.to(system.device)
+        fake = generator(z, asked).sample()
         generator.train(training)
-        return torch.cat(blocks)
+        return fake, asked
 
-    def _with_conditions(self, records: Records, indices: Any) -> tuple[Tensor, Tensor]:
-        """Return records with what is known of them: nothing, where what is known would be in the records."""
+    def _conditions(self, records: Records, indices: Any) -> Tensor:
+        """Return what is known of records: nothing, where what is known would be in the records."""
         condition = known_conditions(self.run, records, indices)
-        if condition.shape[1] < self.asked.shape[1]:
-            condition = torch.zeros(len(condition), self.asked.shape[1])
-        return records.gather(indices), condition
+        return (
+            condition if condition.shape[1] == self.asked.shape[1] else torch.zeros(len(indices), self.asked.shape[1])
+        )
 
-    def _features(self, records: Tensor) -> Features:
-        blocks = records.float().split(BLOCK)
-        return torch.cat([self.embed(block, self.schema).cpu() for block in blocks]).double().numpy()
+    def _embedded(self, records: Tensor) -> Features:
+        return self.embed(records.float(), self.schema).cpu().double().numpy()
+
+    def _features_of(self, chosen: Chosen) -> Features:
+        return np.concatenate([self._embedded(records) for records, _ in chosen.blocks()])
 
     def _scaled(self, features: Features) -> Features:
-        """Return features that have the mean 0 and about the deviation 1 over the validation records."""
+        """Return features that have the mean 0 and about the deviation 1 over the validation records, if they vary."""
         return (features - self.center) / self.scale
 
-    @torch.no_grad()
-    def _verdicts(self, system: Any, fake: Tensor) -> dict[str, float]:
-        """Return how well a copy of the critic tells records from fakes, those it has learned from and others.
-
-        ``memorized`` is how far its verdicts on the others are on the way to those on fakes (Karras et al. 2020,
-        "Training generative adversarial networks with limited data", equation 1).
-
-        A copy, since a critic that is normalized over the batch changes by being asked.
-        """
-        critic = copy.deepcopy(system.trained["critic"])
-        on_real, on_trained, on_fake = (
-            critic(x.to(system.device), condition.to(system.device)).double().cpu().numpy()
-            for x, condition in (self.real, self.trained_on, (fake, self.asked))
+    def _verdicts_on(self, critic: Any, chosen: Chosen, system: Any) -> Verdicts:
+        return np.concatenate(
+            [
+                _verdicts(critic, x.to(system.device), self._conditions(chosen.records, indices).to(system.device))
+                for x, indices in chosen.blocks()
+            ]
         )
-        both = np.concatenate([on_real, on_fake])
-        return {
-            "told": told_apart(on_real, on_fake),
-            "told_learned": told_apart(on_trained, on_fake),
-            "spread": float(both.std()),
-            "memorized": float((on_trained.mean() - on_real.mean()) / (on_trained.mean() - on_fake.mean())),
-        }
+
+
+def blocks(count: int) -> list[slice]:
+    """Return ``count`` places in blocks of nearly equal size, so that no last one is too small to be normalized."""
+    number = -(-count // BLOCK)
+    ends = [count * place // number for place in range(number + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+@torch.no_grad()
+def _verdicts(critic: Any, x: Tensor, condition: Tensor) -> Verdicts:
+    verdicts: Verdicts = critic(x, condition).double().cpu().numpy()
+    return verdicts
+
+
+def judged(
+    on_real: Float[np.ndarray, " real"], on_trained: Float[np.ndarray, " trained"], on_fake: Float[np.ndarray, " fake"]
+) -> dict[str, float]:
+    """Return how well a critic tells records from fakes, those it has learned from and others.
+
+    ``memorized`` is how far its verdicts on the others are on the way to those on fakes (Karras et al. 2020,
+    "Training generative adversarial networks with limited data", equation 1).
+    """
+    return {
+        "told": told_apart(on_real, on_fake),
+        "told_learned": told_apart(on_trained, on_fake),
+        "spread": float(np.concatenate([on_real, on_fake]).std()),
+        "memorized": float((on_trained.mean() - on_real.mean()) / (on_trained.mean() - on_fake.mean())),
+    }
 
 
 def variety(real: Features, fake: Float[np.ndarray, "fakes features"]) -> dict[str, float]:

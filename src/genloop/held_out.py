@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genloop.config import Training, Vae
+from genloop.errors import GenloopError
 from genloop.plugins import Records
 from genloop.randomness import keyed_generator
 
@@ -32,11 +33,20 @@ class Plan(NamedTuple):
 
 
 def split_records(run: Training, records: Records) -> list[Records]:
-    """Return the records that steps see and, where there are to be any, those that only checks see."""
+    """Return the records that steps see and, where there are to be any and can be, those that only checks see.
+
+    Raises:
+        GenloopError: the run has patience, and there are too few records for any that only checks see.
+    """
     count = min(round(run.validation * len(records)), MOST)
     if run.validation:
         count = max(count, FEWEST)
     if not count or len(records) - count < FEWEST:
+        if run.patience is not None:
+            raise GenloopError(
+                f"patience: {len(records)} records are too few for a validation part of {count}, by which gains are "
+                "seen; remove patience, lower validation, or add records"
+            )
         return [records]
     order = keyed_generator(run.seed, "validation").permutation(len(records))
     return [records.part(np.sort(order[count:])), records.part(np.sort(order[:count]))]

@@ -103,7 +103,8 @@ def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Obser
     checks = None
     if len(parts) > 1:
         plan = plan_checks(run, epochs, batches.steps * batches.batch, len(parts[1]))
-        checks = Checks(figure_of(run), plan, examiner(run, parts, schema, plan.fakes), run.patience)
+        examine = examiner(run, parts, schema, plan.fakes) if process_rank() == 0 else None
+        checks = Checks(figure_of(run), plan, examine, run.patience)
     curves = Curves(batches, checks, observer)
     doctor = Doctor(name, batches.steps, curves, checks, observer)
     callbacks = [

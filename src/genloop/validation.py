@@ -69,7 +69,7 @@ def bound_vitals(run: Any, system: Any, records: Records, draws: int = DRAWS) ->
     """Return the mean elbo and rate of records in nats and how many latents are active, and the elbo of each.
 
     A latent is active when the mean of its posterior varies over records (Burda et al. 2016, "Importance weighted
-    autoencoders", section 5.2).
+    autoencoders").
     """
     sampled: dict[str, Any] = system.sampled
     encoder, decoder, prior = (sampled[name] for name in ("encoder", "decoder", "prior"))

@@ -22,14 +22,16 @@ class Checks(Callback):
 
     Of weights whose figures differ by less than the noise of their difference, the last are kept: a training gets
     better with time, and the best of many noisy figures is often just a lucky one. Weights that repeat training records
-    are kept only as long as there are no others.
+    are kept only as long as there are no others, and then the first of them.
     """
 
-    def __init__(self, figure: str, plan: Plan, examine: Callable[[Any], Check], patience: int | None) -> None:
+    def __init__(self, figure: str, plan: Plan, examine: Callable[[Any], Check] | None, patience: int | None) -> None:
+        """Take what checks a system, which only the first of several devices needs."""
         self.figure, self.plan, self.examine, self.patience = figure, plan, examine, patience
         self.checks: list[Vitals] = []
         self.figures: list[float] = []  # of these checks; more is better
         self.kept: Tensors = {}
+        self.kept_copies = False
         self.kept_epoch = self.best_epoch = 0
         self.best = float("-inf")
         self.best_parts: tuple[Tensor, ...] = ()
@@ -47,15 +49,18 @@ class Checks(Callback):
 
     @rank_zero_only
     def _check(self, epoch: int, system: Any) -> None:
+        assert self.examine is not None
         check = self.examine(system)
         self.checks.append({"epoch": epoch, **check.vitals})
         self.figures.append(check.figure if math.isfinite(check.figure) else -math.inf)
-        if check.copies and self.kept:
+        if not math.isfinite(check.figure) or (check.copies and self.kept):
             return
+        if self.kept_copies:
+            self.best = -math.inf
         if check.figure > self.best:
             self.best, self.best_epoch, self.best_parts = check.figure, epoch, check.parts
         if epoch == self.best_epoch or self.best - check.figure < NOISE * check.noise_against(self.best_parts):
-            self.kept_epoch = epoch
+            self.kept_epoch, self.kept_copies = epoch, check.copies
             self.kept = {name: _copied(network) for name, network in system.sampled.items()}
 
     def _is_enough(self) -> bool:
@@ -63,7 +68,7 @@ class Checks(Callback):
 
     @property
     def gainless(self) -> int:
-        """Checks since the best figure."""
+        """Checks since the best figure, those that copy among them, however good theirs are."""
         return sum(check["epoch"] > self.best_epoch for check in self.checks)
 
     def at(self, epoch: int) -> Vitals:
@@ -80,7 +85,7 @@ class Checks(Callback):
             setattr(self, name, state_dict[name])
 
 
-STATE = ("checks", "figures", "kept", "kept_epoch", "best_epoch", "best", "best_parts")
+STATE = ("checks", "figures", "kept", "kept_copies", "kept_epoch", "best_epoch", "best", "best_parts")
 
 
 def _copied(network: Any) -> dict[str, Tensor]:
