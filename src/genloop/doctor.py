@@ -63,7 +63,7 @@ TOLD, HARDLY, UNTOLD = 0.98, 0.75, 0.65  # share of pairs of a record and a fake
 BY_HEART = 0.8  # of the way from records it learned from to fakes that a critic sees other records
 SURE = 8.0  # deviation of a critic's verdicts, in logits
 APART, FAR = 0.1, 1.0  # kernel distance of fakes that are not good, and of fakes that anyone can tell
-STUCK = 3  # checks over which a generator that learns comes nearer by a tenth
+STUCK = 3  # checks over which a generator that learns comes nearer by a tenth, and after which it is not far away
 
 
 def _stays(checks: Sequence[Vitals]) -> bool:
@@ -76,7 +76,7 @@ def _is_stuck(checks: Sequence[Vitals]) -> bool:
     if len(checks) <= STUCK or "kernel_distance" not in checks[-1 - STUCK]:
         return False
     now = checks[-1]["kernel_distance"]
-    return now > APART and now > 0.9 * checks[-1 - STUCK]["kernel_distance"]
+    return now > FAR or (now > APART and now > 0.9 * checks[-1 - STUCK]["kernel_distance"])
 
 
 SIGNS = (
