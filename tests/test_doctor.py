@@ -64,6 +64,9 @@ def test_a_sharp_critic_has_not_won_while_the_generator_gets_better() -> None:
     course = [sharp | {"kernel_distance": distance} for distance in (4.0, 3.0, 2.5, 2.0, 1.5)]
     assert examine(course) == {}
     assert "critic_won" in examine([*course, *course[-1:] * 3])
+    hopeless = [sharp | {"kernel_distance": distance} for distance in (40.0, 35.0, 30.0, 25.0, 20.0)]
+    assert examine(hopeless[:3]) == {}
+    assert "critic_won" in examine(hopeless)
 
 
 def test_every_disease_has_a_remedy_and_every_one_a_line() -> None:

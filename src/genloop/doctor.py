@@ -62,8 +62,9 @@ VARIED = 0.5  # of the variety of records, below which a generator has collapsed
 TOLD, HARDLY, UNTOLD = 0.98, 0.75, 0.65  # share of pairs of a record and a fake that a critic ranks rightly
 BY_HEART = 0.8  # of the way from records it learned from to fakes that a critic sees other records
 SURE = 8.0  # deviation of a critic's verdicts, in logits
-APART, FAR = 0.1, 1.0  # kernel distance of fakes that are not good, and of fakes that anyone can tell
-STUCK = 3  # checks over which a generator that learns comes nearer by a tenth, and after which it is not far away
+# Kernel distance of fakes that are not good, of fakes that anyone can tell, and of fakes that are nothing like records.
+APART, FAR, HOPELESS = 0.1, 1.0, 10.0
+STUCK = 3  # checks over which a generator that learns comes nearer by a tenth, and after which it is not hopeless
 
 
 def _stays(checks: Sequence[Vitals]) -> bool:
@@ -76,7 +77,7 @@ def _is_stuck(checks: Sequence[Vitals]) -> bool:
     if len(checks) <= STUCK or "kernel_distance" not in checks[-1 - STUCK]:
         return False
     now = checks[-1]["kernel_distance"]
-    return now > FAR or (now > APART and now > 0.9 * checks[-1 - STUCK]["kernel_distance"])
+    return now > HOPELESS or (now > APART and now > 0.9 * checks[-1 - STUCK]["kernel_distance"])
 
 
 SIGNS = (
