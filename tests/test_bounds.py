@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genloop import bound_scores
-from genloop.bound_scores import active_units, interval, scored
+from genloop.bound_scores import interval, scored, units_in_use
 from genloop.bounds import Bounds, ImportanceBound
 from genloop.config import ImageVae, VaeEvaluate
 from genloop.intervals import Figures
@@ -103,7 +103,7 @@ def test_units_are_active_whose_mean_depends_on_the_record() -> None:
     x = torch.tensor([[1.0, 0.19], [-1.0, -0.19], [1.0, 0.19], [-1.0, -0.19]])  # variances 4/3 and 0.0481
     for records, units in ((x, 2), (x * torch.tensor([1.0, 0.9]), 1), (torch.zeros(4, 2), 0)):
         means = Known(records).posterior_means(np.arange(4)).double()  # variances 0.333 and 0.0120 or 0.0097
-        assert active_units(means, seed=0).scores == {"active_units": units}
+        assert units_in_use(means, seed=0).scores == {"active_units": units}
 
 
 def found(x: Tensor) -> Figures:

@@ -10,9 +10,9 @@ from torch import Tensor
 from genloop.bounds import Bounds, ImportanceBound
 from genloop.config import Vae, VaeEvaluate
 from genloop.intervals import Figures, Part, with_intervals
+from genloop.posterior import active_units
 
 CONFIDENCE = 0.95
-ACTIVE = 0.01  # variance
 OF_DEVIATIONS = ("importance_bound_standard_error", "active_units")  # scores that need two test records
 NAMES = (
     "elbo",
@@ -67,16 +67,16 @@ def scored(bounds: Bounds, rates: Tensor, distortions: Tensor, tight: Importance
         low, high = intervals[of]
         intervals[name] = (-high * bits, -low * bits)
     more = Figures(scores | {"importance_bound_standard_error": tight.error}, intervals)
-    return more | active_units(bounds.posterior_means(np.arange(records)).double(), bounds.seed)
+    return more | units_in_use(bounds.posterior_means(np.arange(records)).double(), bounds.seed)
 
 
-def active_units(means: Tensor, seed: int) -> Figures:
+def units_in_use(means: Tensor, seed: int) -> Figures:
     """Return how many latent dimensions are in use: those whose posterior mean depends on the record.
 
     Burda et al. 2016: the variance of the posterior mean over test records is above 0.01.
     """
 
     def score(part: Part) -> dict[str, float]:
-        return {"active_units": float((means[part.of(len(means))].var(0) > ACTIVE).sum())}
+        return {"active_units": float(active_units(means[part.of(len(means))]))}
 
     return with_intervals(score, (len(means),), {"active_units": (0.0, float(means.shape[1]))}, seed)

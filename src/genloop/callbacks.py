@@ -16,6 +16,7 @@ from genloop.batches import Batches
 from genloop.conditions import shown_conditions
 from genloop.config import Gan, Vae
 from genloop.doctor import Finding
+from genloop.modes import evaluating
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
 from genloop.watching import Checks
@@ -124,15 +125,12 @@ class Previews(Callback):
             self.module.draw(self._records(system), self.schema).save(path)
             self.observer.preview(epoch, path)
 
-    @torch.no_grad()
     def _records(self, system: Any) -> Tensor:
         network = system.sampled[plugins.SAMPLED[self.run.family].lower()]
         torch.manual_seed(keyed_seed(self.run.seed, "preview"))
         latents = system.sampled["prior"].sample(len(self.conditions)).to(system.device)
-        training = network.training
-        records = network.eval()(latents, self.conditions.to(system.device)).sample()
-        network.train(training)
-        return records.cpu()
+        with evaluating(network):
+            return network(latents, self.conditions.to(system.device)).sample().cpu()
 
 
 def preview_epochs(epochs: int, previews: int) -> set[int]:

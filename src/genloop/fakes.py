@@ -16,6 +16,7 @@ from torch import Tensor
 from genloop import plugins
 from genloop.conditions import drawn_conditions, known_conditions
 from genloop.kernel import KernelDistance, kernel_distance_by_record
+from genloop.modes import evaluating
 from genloop.numerics import seed_noise
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_generator, keyed_seed
@@ -62,6 +63,7 @@ class Fakes:
             deviation = float(features.std(0).mean())
             self.center, self.scale = features.mean(0), deviation if deviation > ROUNDING else 1.0
             self.features = self._scaled(features)
+            self.usual = spread(self.features)
             enough = len(known) >= FEWEST
             self.repeats = Repeats(self._scaled(known), self.features, run.seed) if enough else None
 
@@ -80,7 +82,7 @@ class Fakes:
         features = self._scaled(np.concatenate(drawn))
         with threadpool_limits(1), np.errstate(all="ignore"):  # sums in one order; broken weights give broken numbers
             distance = kernel_distance_by_record(self.features, features)
-            found = variety(self.features, features[: len(self.features)])
+            found = variety(self.usual, spread(features[: len(self.features)]))
             if self.repeats and np.isfinite(features).all():
                 found |= self.repeats.look(features)
             if critic is not None:
@@ -91,13 +93,11 @@ class Fakes:
     def _draw(self, system: Any, block: slice) -> tuple[Tensor, Tensor]:
         """Return some of the fakes, and what they were asked to be."""
         generator, asked = system.sampled[plugins.SAMPLED[self.run.family].lower()], self.asked[block]
-        training = generator.training
-        generator.eval()
         seed_noise(keyed_seed(self.run.seed, "validation", block.start))
         z = system.sampled["prior"].sample(len(asked)).to(system.device)
         asked = asked.to(system.device)
-        fake = generator(z, asked).sample()
-        generator.train(training)
+        with evaluating(generator):
+            fake = generator(z, asked).sample()
         return fake, asked
 
     def _conditions(self, records: Records, indices: Any) -> Tensor:
@@ -155,14 +155,25 @@ def judged(
     }
 
 
-def variety(real: Features, fake: Float[np.ndarray, "fakes features"]) -> dict[str, float]:
+class Spread(NamedTuple):
+    """How varied records are: the sum of their features' variances, and the median distance to the nearest other."""
+
+    variance: float
+    nearest: float
+
+
+def spread(x: Features) -> Spread:
+    """Return how varied records are."""
+    return Spread(float(x.var(0, ddof=1).sum()), float(np.median(nearest_other(x[:NEIGHBORS]))))
+
+
+def variety(real: Spread, fake: Spread) -> dict[str, float]:
     """Return how varied fakes are, as a multiple of how varied as many records are.
 
     ``diversity`` compares the mean squared distance of two, ``nearest`` the median distance to the nearest other.
     """
-    diversity = fake.var(0, ddof=1).sum() / max(real.var(0, ddof=1).sum(), 1e-12)
-    among_real, among_fake = (np.median(nearest_other(each[:NEIGHBORS])) for each in (real, fake))
-    return {"diversity": diversity, "nearest": among_fake / among_real if among_real > 0 else 1.0}
+    nearest = fake.nearest / real.nearest if real.nearest > 0 else 1.0
+    return {"diversity": fake.variance / max(real.variance, 1e-12), "nearest": nearest}
 
 
 def nearest_other(x: Features) -> Verdicts:

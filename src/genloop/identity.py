@@ -58,9 +58,7 @@ def hash_files(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(p for p in path.rglob("*") if _counts(p)) if path.is_dir() else [path]:
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {content}\n".encode())
+            digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {_hash_file(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -68,9 +66,14 @@ def hash_folder(folder: Path) -> str:
     """Return the SHA-256 over the files of a folder, the same wherever it lies and whatever its name is."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if _counts(path)):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+        digest.update(f"{file.relative_to(folder).as_posix()} {_hash_file(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, of which few are held at a time."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _counts(path: Path) -> bool:

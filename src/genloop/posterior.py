@@ -7,10 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+ACTIVE = 0.01  # variance of a posterior's mean over records, above which a latent is active
+
 
 def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the log density of a normal distribution in nats, element by element."""
     return -0.5 * (math.log(2 * math.pi) + log_variance + (z - mean) ** 2 * torch.exp(-log_variance))
+
+
+def active_units(means: Float[Tensor, "records latent"]) -> int:
+    """Return how many latent dimensions are in use: their posterior means vary over records (Burda et al. 2016)."""
+    return int((means.var(0) > ACTIVE).sum())
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,25 @@ All that is random in it is the same at every check, so that two checks differ b
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genloop.conditions import known_conditions
 from genloop.config import Vae
 from genloop.doctor import Vitals
 from genloop.elbo import rate_and_distortion
 from genloop.fakes import Fakes
+from genloop.modes import evaluating
 from genloop.numerics import seed_noise
 from genloop.plugins import Records, Schema
+from genloop.posterior import active_units
 from genloop.randomness import keyed_seed
 
 BLOCK = 256  # records at a time
-ACTIVE = 0.01  # variance of a posterior's mean over records, above which a latent is active
 DRAWS = 4  # latents of a record in the estimate of its elbo
 
 
@@ -85,17 +85,5 @@ def bound_vitals(run: Any, system: Any, records: Records, draws: int = DRAWS) ->
             means.append(posterior.mean.double().cpu())
             rates.append(rate.double().mean(0).cpu())
             elbos.append(-(rate + distortion).double().mean(0).cpu())
-    elbo, active = torch.cat(elbos), (torch.cat(means).var(0) > ACTIVE).sum()
+    elbo, active = torch.cat(elbos), active_units(torch.cat(means))
     return {"elbo": float(elbo.mean()), "rate": float(torch.cat(rates).mean()), "active": float(active)}, elbo
-
-
-@contextmanager
-def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Set networks to evaluation for a while, and compute no gradients."""
-    before = [network.training for network in networks]
-    for network in networks:
-        network.eval()
-    with torch.no_grad():
-        yield
-    for network, training in zip(networks, before, strict=True):
-        network.train(training)
