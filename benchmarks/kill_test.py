@@ -2,8 +2,8 @@
 
     python -m benchmarks.kill_test [kills] [seed]
 
-Each trial is a fresh copy of a small project. `dvc repro` is killed at a moment between the start of its training and the
-end that an undisturbed one takes, then said again. Equal means: every byte of data/weights, data/samples and
+Each trial is a fresh copy of a small project. `dvc repro` is killed at a moment between the start of its training and
+the end that an undisturbed one takes, then said again. Equal means: every byte of data/weights, data/samples and
 data/metrics. MLflow is asked whether there is one run of it, FINISHED, with each epoch once. A kernel's memory limit
 needs root and cgroups of version 1; where there are none, that kind is a SIGKILL.
 """
@@ -172,6 +172,9 @@ def tried(begun: Path, run: str, kind: str, moment: float, whole: dict[str, byte
     pipeline.wait()
     had_state = bool(list((project.folder / ".state").glob("*/*.ckpt")))
     again = pipeline_of(project, run).wait()
+    if psutil.pid_exists(trainer.pid):  # it has lost its pipeline and was named; people would wait for it
+        trainer.wait()
+        again = pipeline_of(project, run).wait()
     told = (folder / "told").read_text()
     equal = again == 0 and results(project, run) == whole and "Traceback" not in told
     outcome = Outcome(run, kind, equal, again == 0 and recorded_once(project, run), had_state)

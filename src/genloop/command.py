@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from genloop.errors import GenloopError, Interrupted
 
+PARENT = os.getppid()  # of this process when it began: asked before anything that takes long is imported
 DEBUG = "GENLOOP_DEBUG"  # reaches stages that DVC starts: GENLOOP_DEBUG=1 dvc repro
 
 

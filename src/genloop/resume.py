@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import Callback
 
 from genloop.arithmetic import Arithmetic
 from genloop.batches import Batches
+from genloop.command import PARENT
 from genloop.errors import Interrupted
 from genloop.states import StateFiles
 
@@ -43,7 +44,6 @@ class Ending:
         """Take the run's name, for what is told."""
         self.name = name
         self.heard: signal.Signals | None = None
-        self.parent = os.getppid()
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Ending":
@@ -61,7 +61,7 @@ class Ending:
         """Why the training has to end now, if it has to."""
         if self.heard is not None:
             return Cause(f"stopped by {self.heard.name}", 128 + self.heard)
-        if os.environ.get(STARTED_BY_DVC) and os.getppid() != self.parent:
+        if os.environ.get(STARTED_BY_DVC) and os.getppid() != PARENT:
             return Cause("the pipeline that started it is gone", 128 + signal.SIGHUP)
         return None
 

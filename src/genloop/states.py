@@ -17,7 +17,7 @@ from genloop.errors import GenloopError
 
 KEPT = 2  # states of a training: a damaged one falls back to the one before it
 DIGITS = 16  # of the checksum in a file's name
-SECONDS_OF_WAITING = 10.0  # for a training whose pipeline was killed, which ends by itself
+SECONDS_OF_WAITING = 20.0  # for a training whose pipeline was killed, which ends by itself
 SECONDS_OF_STALE = 30 * 24 * 3600  # without a write, after which the state of another training is removed
 
 
