@@ -20,15 +20,15 @@ from genloop import plugins
 from genloop.bound_scores import bound_scores
 from genloop.choices import ImagePrepare, TablePrepare
 from genloop.config import Gan, ImageSample, TableSample, Train, Vae, VaeEvaluate
+from genloop.formats import FORMAT, read_run
 from genloop.outputs import write_json
-from genloop.sampling import load_run, sample
+from genloop.sampling import sample
 from genloop.table.fill import fill
 from genloop.training import train
 from tests.conftest import tiny_pictures, tiny_table
 from tests.test_training import Watch
 
 GOLDEN = Path(__file__).parent
-FORMAT = 1
 DATA: dict[str, Any] = {
     "pictures": ImagePrepare(modality="image"),
     "rows": TablePrepare(modality="table", rules=("end >= start", "total = price + tip")),  # dates, a key and gaps too
@@ -101,7 +101,7 @@ def train_run(name: str, choices: dict[str, Any], data: Path) -> dict[str, float
 
 def bounds_of(weights: Path, data: Path) -> dict[str, float]:
     """Return what a VAE says of the test split, in nats."""
-    run = load_run(weights)
+    run = read_run(weights)
     assert isinstance(run, Vae)
     values = bound_scores(weights, run, data / "prepared" / run.data, BOUNDS).scores
     return {name: values[name] for name in ("rate", "distortion", "importance_bound")}
