@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from genloop.errors import GenloopError
+from genloop.errors import GenloopError, Interrupted
 
 DEBUG = "GENLOOP_DEBUG"  # reaches stages that DVC starts: GENLOOP_DEBUG=1 dvc repro
 
@@ -27,6 +27,8 @@ def run_safely(work: Callable[[], None], debug: bool = False) -> None:
         return
     try:
         work()
+    except Interrupted as error:
+        _fail(str(error), error.code)
     except GenloopError as error:
         _fail(str(error))
     except KeyboardInterrupt:

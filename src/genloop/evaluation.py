@@ -27,7 +27,8 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
         scored = plugins.scores(run.modality).score(
             samples, data / "reference" / run.data, data / "prepared" / run.data, folder
         )
-        figures, protocol, illustrations = scored.figures, {"data": scored.protocol}, list[Illustration]()
+        training, illustrations = read_training(weights), list[Illustration]()
+        figures, protocol = scored.figures, {"data": scored.protocol, "arithmetic": arithmetic_told(training)}
         if isinstance(run, Vae) and isinstance(choices, VaeEvaluate):
             figures |= bound_scores(weights, run, data / "prepared" / run.data, choices)
             protocol["likelihood"] = choices.model_dump(exclude={"family"})
@@ -41,11 +42,17 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             samples,
             illustrations,
             scored.suspicious,
-            read_training(weights),
+            training,
             metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
     return metrics
+
+
+def arithmetic_told(training: dict[str, Any]) -> dict[str, str]:
+    """Return what a training computed with, where equal trainings give equal bytes, and what holds elsewhere."""
+    made = training.get("arithmetic", {"from step 0": "not noted by the version that trained it"})
+    return {**made, "elsewhere": "other bytes, scores like those of another seed"}
 
 
 def described(

@@ -16,6 +16,7 @@ from genloop.doctoring import Doctor
 from genloop.formats import state_format
 from genloop.outputs import replace_folder, write_json
 from genloop.plugins import Records, Schema
+from genloop.resume import SaveState
 from genloop.watching import Checks
 
 CURVES = ("epoch", "records_seen")
@@ -32,6 +33,7 @@ class Training(NamedTuple):
     curves: Curves
     checks: Checks | None
     doctor: Doctor
+    saving: SaveState
 
     @property
     def kept_epoch(self) -> int:
@@ -57,6 +59,7 @@ class Training(NamedTuple):
             "validation_records": sum(map(len, self.parts[1:])),
             "checks": checks.checks if checks else [],
             "findings": [found.state() for found in self.doctor.findings],
+            "arithmetic": {f"from step {step}": str(made) for step, made in self.saving.arithmetic},
         }
 
 
