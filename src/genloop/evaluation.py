@@ -7,6 +7,7 @@ from typing import Any
 from genloop import plugins
 from genloop.bound_scores import bound_scores
 from genloop.config import Gan, GanEvaluate, Vae, VaeEvaluate
+from genloop.formats import read_run
 from genloop.identity import group_of, hash_folder
 from genloop.illustrations import Illustration
 from genloop.intervals import Figures
@@ -15,13 +16,12 @@ from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
-from genloop.sampling import load_run
 
 
 def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
     """Return the scores of a run with all that belongs to them, and write its report to ``data/reports/<run>``."""
     weights, samples = data / "weights" / name, data / "samples" / name
-    run = load_run(weights)
+    run = read_run(weights)
     make_reproducible(run.threads)
     with replace_folder(data / "reports" / name) as folder:
         scored = plugins.scores(run.modality).score(

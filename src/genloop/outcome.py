@@ -13,6 +13,7 @@ from genloop.callbacks import Curves
 from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.doctoring import Doctor
+from genloop.formats import state_format
 from genloop.outputs import replace_folder, write_json
 from genloop.plugins import Records, Schema
 from genloop.resume import SaveState
@@ -88,7 +89,7 @@ def save_training(training: Training, prepared: Path, state: Path, out: Path) ->
     layers = pd.DataFrame(training.curves.layers, columns=LAYERS)
     with replace_folder(out) as folder:
         (folder / "weights.safetensors").write_bytes(save(tensors_of(networks)))
-        write_json(folder / "run.json", training.run.model_dump())
+        write_json(folder / "run.json", state_format(training.run.model_dump()))
         write_json(folder / "schema.json", known)
         write_json(folder / "training.json", training.facts())
         losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")

@@ -11,11 +11,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 
 from genloop.comparison import read_metrics
-from genloop.config import Train
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
+from genloop.formats import read_run
 from genloop.identity import fingerprint, hash_files, hash_weights
-from genloop.outputs import read_choices
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
 from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags, log_finding
@@ -53,7 +52,7 @@ def record(name: str, data: Path) -> dict[str, str]:
 
 
 def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path, metrics: Path) -> None:
-    run = read_choices(weights / "run.json", Train)
+    run = read_run(weights)
     store = Store(run.data)
     run_id = _find_or_create(store, receipt["run"], run, receipt["weights"])
     known = store.client.get_run(run_id)
