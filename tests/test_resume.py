@@ -192,7 +192,8 @@ def test_a_second_training_names_the_process_of_the_first(tmp_path: Path, monkey
     assert not list(tmp_path.glob("*.pid"))
 
 
-def test_states_that_nobody_came_back_for_are_removed(tmp_path: Path) -> None:
+def test_states_that_nobody_came_back_for_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "FEW", 1)
     old, held, fresh = (tmp_path / name for name in ("old-1", "held-1", "fresh-1"))
     for folder in (old, held, fresh):
         folder.mkdir()
@@ -203,6 +204,9 @@ def test_states_that_nobody_came_back_for_are_removed(tmp_path: Path) -> None:
     with FileLock(tmp_path / "held-1.lock"), states.Alone("run", tmp_path / "run-1"):
         assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"held-1", "fresh-1", "run-1"}
     assert not (tmp_path / "old-1.lock").exists()
+    os.utime(fresh, (1, 1))
+    os.utime(fresh / "x.ckpt", (1, 1))
+    assert len(states.stale_states(tmp_path / "run-1")) == 1  # of two that are old, the last is kept all the same
 
 
 LONG = """\

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from genloop.errors import GenloopError
 KEPT = 2  # states of a training: a damaged one falls back to the one before it
 DIGITS = 16  # of the checksum in a file's name
 SECONDS_OF_WAITING = 20.0  # for a training whose pipeline was killed, which ends by itself
-SECONDS_OF_STALE = 30 * 24 * 3600  # without a write, after which the state of another training is removed
+# The states of trainings that were interrupted and never said again go when they are old, but for a few, so that a clock
+# that jumps forward costs none of those that somebody may come back for.
+SECONDS_OF_STALE, FEW = 30 * 24 * 3600, 10
 
 
 class StateFiles(CheckpointIO):
@@ -129,13 +130,12 @@ class Alone:
         self.lock.release()
 
 
-def stale_states(own: Path) -> Iterator[Path]:
-    """Yield the folders beside ``own`` in which nothing was written for a month."""
-    for folder in own.parent.iterdir():
-        if folder.is_dir() and folder != own:
-            latest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-            if time.time() - latest > SECONDS_OF_STALE:
-                yield folder
+def stale_states(own: Path) -> list[Path]:
+    """Return the folders beside ``own`` in which nothing was written for a month, but for the last ten written."""
+    others = [folder for folder in own.parent.iterdir() if folder.is_dir() and folder != own]
+    written = {folder: max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) for folder in others}
+    oldest = sorted(others, key=lambda folder: written[folder])[:-FEW]
+    return [folder for folder in oldest if time.time() - written[folder] > SECONDS_OF_STALE]
 
 
 def remove_state(folder: Path) -> None:
