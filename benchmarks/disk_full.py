@@ -181,7 +181,7 @@ def main() -> None:
         )
     chosen = [c for c in (*STAGES, *FREE) if not sys.argv[1:] or any(word in c.name for word in sys.argv[1:])]
     print(
-        "| command | disk | points | clear line | earlier outputs whole | then the same bytes |\n|---|---|---|---|---|---|"
+        "| command | disk | points | clear line | earlier outputs whole | then equal bytes |\n|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as place:
         project = prepare_project(Path(place))

@@ -71,7 +71,7 @@ STAGES = (
 
 
 def import_all(project: Path) -> None:
-    """Import what the stages of a project need, and leave no variable of DVC's or MLflow's that would lead elsewhere."""
+    """Import what a project's stages need, and leave no variable of DVC's or MLflow's that would lead elsewhere."""
     sys.path[:0] = [str(project), str(project / "src")]
     for key in [key for key in os.environ if key.startswith(STARTERS)]:
         del os.environ[key]
