@@ -16,15 +16,19 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-NEEDED = (
+NEEDED = (  # of others only: genloop's modules have a say in what each stage draws, so each stage imports its own
+    "jaxtyping",
+    "jinja2",
     "matplotlib.figure",
+    "mlflow",
+    "pandas",
+    "pyarrow.parquet",
+    "pydantic",
     "pytorch_lightning",
+    "scipy.stats",
     "sklearn.ensemble",
-    "genloop.evaluation",
-    "genloop.table.fill",
-    "genloop.table.raw.prepare",
-    "genloop.tracking.record",
-    "genloop.training",
+    "sqlalchemy",
+    "torch",
 )
 STARTERS = ("DVC_", "MLFLOW_", "GIT_", "GENLOOP_")  # of variables that would lead elsewhere
 

@@ -3,7 +3,10 @@
 import errno
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from genloop.errors import GenloopError
 
 AGAIN = "and run the same command again"
 REMEDIES = {
@@ -26,6 +29,23 @@ SPELLED = {  # how libraries say it that pass on no number
     "permission denied": errno.EACCES,
     "(input/output|disk i/o) error": errno.EIO,
 }
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Tell people what is the matter where the machine fails the work that writes ``place``.
+
+    Raises:
+        GenloopError: in place of an error whose fault is the machine's; others pass through.
+    """
+    try:
+        yield
+    except GenloopError:
+        raise
+    except Exception as error:
+        if fault := explain_fault(error, place):
+            raise GenloopError(fault) from error
+        raise
 
 
 def explain_fault(error: BaseException, place: Path | None = None) -> str | None:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, TypeAdapter
 
 from genloop.errors import GenloopError
-from genloop.faults import explain_fault
+from genloop.faults import explained
 
 LOCK, NEW, EARLIER = "lock", "new", "earlier"  # in a folder of unfinished work
 
@@ -97,19 +97,15 @@ def work_beside(path: Path) -> Iterator[Path]:
         GenloopError: another process is writing ``path``, or the disk does not take it.
     """
     work = path.with_name(f".{path.name}.unfinished")
+    within = any(parent.name.endswith(".unfinished") for parent in path.parents)  # then the outer one explains
     try:
-        with _alone(work, path):
+        with nullcontext() if within else explained(path), _alone(work, path):
             try:
                 _clear(work, path)
                 yield work
             finally:
                 _clear(work, path)
                 (work / LOCK).unlink()
-    except Exception as error:
-        inside = any(parent.name.endswith(".unfinished") for parent in path.parents)  # then the outer one explains
-        if not inside and not isinstance(error, GenloopError) and (fault := explain_fault(error, path)):
-            raise GenloopError(fault) from error
-        raise
     finally:
         with suppress(OSError):  # of another process that has begun in it
             work.rmdir()
