@@ -12,3 +12,7 @@ class Interrupted(GenloopError):
         """Take the line for people and the exit code."""
         super().__init__(message)
         self.code = code
+
+
+class Terminated(BaseException):
+    """The system or another person ends this process, which cleans up before it goes."""

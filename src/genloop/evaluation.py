@@ -13,13 +13,19 @@ from genloop.illustrations import Illustration
 from genloop.intervals import Figures
 from genloop.latents import draw_latents
 from genloop.numerics import make_reproducible
-from genloop.outputs import replace_folder
+from genloop.outputs import replace_folder, write_json
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
 
 
 def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
-    """Return the scores of a run with all that belongs to them, and write its report to ``data/reports/<run>``."""
+    """Write the scores of a run to ``data/metrics/<run>.json`` and its report to ``data/reports/<run>``.
+
+    Both are ready before either takes its place, so that no fault leaves a report without its scores.
+
+    Returns:
+        the scores with all that belongs to them.
+    """
     weights, samples = data / "weights" / name, data / "samples" / name
     run = read_run(weights)
     make_reproducible(run.threads)
@@ -46,6 +52,7 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
+        write_json(data / "metrics" / f"{name}.json", metrics)
     return metrics
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.image.raw.files import Tree, is_skipped
 from genloop.outputs import check_disk
 
@@ -63,6 +64,8 @@ def _unpack_one(path: Path, folder: Path) -> None:
             for member in members:
                 _write(archive, member, folder, path)
     except (*BROKEN, OSError, ValueError) as error:
+        if explain_fault(error):  # of the disk, not of the archive
+            raise
         told = " ".join(str(error).split()) or type(error).__name__
         raise GenloopError(f"{path}: cannot be unpacked ({told}); pack it anew, or unpack it yourself") from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
@@ -51,6 +52,8 @@ def _unpack(path: Path, scratch: Path) -> tuple[dict[Role, StoredArray], list[st
                 if role:
                     stored[role] = _extract(archive, key, scratch)
     except BROKEN as error:
+        if explain_fault(error):  # of the disk, not of the file
+            raise
         raise GenloopError(f"{path}: cannot be read as NPZ ({error}); write it with numpy.savez_compressed") from None
     return stored, keys
 
