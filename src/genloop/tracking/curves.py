@@ -1,0 +1,60 @@
+"""Curves and diseases as points in MLflow: what a run has of them, so that no point is logged twice."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mlflow.entities import Metric, RunTag
+
+from genloop.doctor import Finding
+from genloop.tracking.store import Store
+
+MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
+DISEASE = "doctor"  # before a disease, in the names of its tag and of its metric
+
+
+def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], timestamp: int) -> list[Metric]:
+    """Return one epoch's curves as metrics, the marker last; the step is the epoch, for both families."""
+    epoch = int(losses["epoch"])
+    values = {f"loss/{name}": value for name, value in losses.items() if name not in ("epoch", MARKER)}
+    for row in layers:
+        for statistic in ("mean", "deviation", "norm"):
+            values[f"weights/{row['layer']}/{row['part']}_{statistic}"] = row[statistic]
+    values[MARKER] = losses[MARKER]
+    known = {name: float(value) for name, value in values.items() if value == value}  # not every epoch is validated
+    return [Metric(name, value, timestamp, epoch) for name, value in known.items()]
+
+
+class Curves:
+    """What MLflow had of a run's curves when it was first asked.
+
+    MLflow ignores a point that is there already only if it agrees in its time as well. A request that failed may have
+    been carried out, wholly or, above 1,000 metrics, in part. So after each failure, ask anew.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        """Take the run; nothing is asked yet."""
+        self.store, self.run_id = store, run_id
+        self._steps: dict[str, set[int]] = {}
+
+    def steps(self, key: str) -> set[int]:
+        """Return the steps at which a metric has a point."""
+        if key not in self._steps:
+            points = self.store.client.get_metric_history(self.run_id, key)
+            self._steps[key] = {point.step for point in points}
+        return self._steps[key]
+
+    def lacking(self, points: list[Metric]) -> list[Metric]:
+        """Return those points of an epoch, as of ``epoch_metrics``, that MLflow does not have."""
+        epoch = points[0].step
+        if epoch in self.steps(MARKER):
+            return []
+        if epoch not in self.steps(points[0].key):  # of the first one: nothing was sent
+            return points
+        return [point for point in points if epoch not in self.steps(point.key)]
+
+    def log_finding(self, tags: dict[str, str], found: Finding, timestamp: int) -> None:
+        """Log a disease as a tag that says what was seen, and as an event at its epoch, unless ``tags`` has it."""
+        name, key = f"{DISEASE}.{found.disease}", f"{DISEASE}/{found.disease}"
+        if name not in tags:
+            event = [] if self.steps(key) else [Metric(key, 1.0, timestamp, found.epoch)]
+            self.store.log(self.run_id, event, tags=[RunTag(name, found.line)])
