@@ -13,8 +13,10 @@ USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def describe(error: BaseException, most: int = 300) -> str:
-    """Return what an error says in one line of at most so many characters, without secrets."""
-    return mask_secrets(" ".join(str(error).split()))[:most] or type(error).__name__
+    """Return what an error says in one line of about so many characters at most, without secrets."""
+    text = mask_secrets(" ".join(str(error).split())) or type(error).__name__
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"  # the cause stands at the end
 
 
 def mask_secrets(text: str) -> str:

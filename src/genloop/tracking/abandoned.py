@@ -7,12 +7,14 @@ from genloop.tracking.store import FINGERPRINT, RUN, Store
 from genloop.workspace import trainer_lock
 
 
-def close_abandoned(store: Store) -> None:
+def close_abandoned(store: Store, own: str) -> None:
     """Close as KILLED each open run of this checkout and experiment whose training is dead: nobody holds its lock.
 
-    A training that is said again opens its run again.
+    A training that is said again opens its run again. The run with the id ``own`` is left to whoever calls.
     """
     for run in store.find_running():
+        if run.info.run_id == own:
+            continue
         lock = trainer_lock(run.data.tags[RUN], run.data.tags[FINGERPRINT])
         if not lock.exists():  # the training came to its end, only the request that says so did not get through
             _close(store, run)

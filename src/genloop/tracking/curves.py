@@ -6,7 +6,7 @@ from typing import Any
 from mlflow.entities import Metric, RunTag
 
 from genloop.doctor import Finding
-from genloop.tracking.store import Store
+from genloop.tracking.store import LARGEST_BATCH, Store
 
 MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
 DISEASE = "doctor"  # before a disease, in the names of its tag and of its metric
@@ -27,8 +27,8 @@ def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], time
 class Curves:
     """What MLflow had of a run's curves when it was first asked.
 
-    MLflow ignores a point that is there already only if it agrees in its time as well. A request that failed may have
-    been carried out, wholly or, above 1,000 metrics, in part. So after each failure, ask anew.
+    MLflow ignores a point that is there already only if it agrees in its time as well, and a request that failed may
+    have been carried out. So after each failure, ask anew.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -43,14 +43,33 @@ class Curves:
             self._steps[key] = {point.step for point in points}
         return self._steps[key]
 
-    def lacking(self, points: list[Metric]) -> list[Metric]:
-        """Return those points of an epoch, as of ``epoch_metrics``, that MLflow does not have."""
-        epoch = points[0].step
-        if epoch in self.steps(MARKER):
+    def lacking(self, points: list[Metric]) -> list[list[Metric]]:
+        """Return what MLflow lacks of an epoch, as of ``epoch_metrics``, in parts that each fit into one call."""
+        if points[0].step in self.steps(MARKER):
             return []
-        if epoch not in self.steps(points[0].key):  # of the first one: nothing was sent
-            return points
-        return [point for point in points if epoch not in self.steps(point.key)]
+        starts = range(0, len(points), LARGEST_BATCH)
+        parts = (self._lacking(points[start : start + LARGEST_BATCH]) for start in starts)
+        return [part for part in parts if part]
+
+    def _lacking(self, part: list[Metric]) -> list[Metric]:
+        """Return what MLflow lacks of a part, which was sent in one call, so that its ends tell of nearly all cases."""
+        epoch = part[0].step
+        if epoch in self.steps(part[-1].key):
+            return []
+        if epoch not in self.steps(part[0].key):
+            return part
+        return [point for point in part if epoch not in self.steps(point.key)]
+
+    def log(self, parts: Iterable[list[Metric]]) -> None:
+        """Log parts in as few calls as MLflow allows, none of them over two calls."""
+        waiting: list[Metric] = []
+        for part in parts:
+            if len(waiting) + len(part) > LARGEST_BATCH:
+                self.store.log(self.run_id, waiting)
+                waiting = []
+            waiting = waiting + part
+        if waiting:
+            self.store.log(self.run_id, waiting)
 
     def log_finding(self, tags: dict[str, str], found: Finding, timestamp: int) -> None:
         """Log a disease as a tag that says what was seen, and as an event at its epoch, unless ``tags`` has it."""

@@ -38,8 +38,7 @@ class Following:
 
     def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]], now: int) -> None:
         """Log an epoch's curves."""
-        if points := self.curves.lacking(epoch_metrics(losses, layers, now)):
-            self.store.log(self.curves.run_id, points)
+        self.curves.log(self.curves.lacking(epoch_metrics(losses, layers, now)))
 
     def preview(self, epoch: int, picture: bytes) -> None:
         """Log a picture of what the networks generate, a PNG file."""
@@ -68,4 +67,4 @@ class Following:
 
     def close_abandoned(self) -> None:
         """Close the runs that killed trainings of this checkout left open."""
-        close_abandoned(self.store)
+        close_abandoned(self.store, self.curves.run_id)

@@ -110,6 +110,7 @@ class Live:
         work: Work | None = None
         failures = 0
         while True:
+            last = self._ending.is_set()  # the try that begins now: one is made when the training is over
             try:
                 following = following or self._connect()
                 work = work or self._work.get()
@@ -123,7 +124,7 @@ class Live:
                 failures += 1
                 if failures > 1:
                     self._tell(describe(error))
-                    if self._ending.is_set():
+                    if last:
                         return
                     self._ending.wait(SECONDS_BETWEEN_TRIES)
             else:

@@ -80,7 +80,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
-    close_abandoned(store)
+    close_abandoned(store, run_id)
 
 
 def _find_or_begin(store: Store, name: str, run: Any, weights: str) -> Run:
@@ -104,12 +104,11 @@ def _complete_curves(store: Store, known: Run, weights: Path) -> None:
     """
     curves, start = Curves(store, known.info.run_id), known.info.start_time
     layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
-    points: list[Metric] = []
+    parts: list[list[Metric]] = []
     for losses in _rows(pd.read_csv(weights / "losses.csv")):
         epoch = int(losses["epoch"])
-        points += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
-    if points:
-        store.log(known.info.run_id, points)
+        parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
+    curves.log(parts)
     for found in json.loads((weights / "training.json").read_text())["findings"]:
         curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
 
