@@ -56,12 +56,10 @@ class Gateway:
                 fate = gateway.rule(self.command, path)
                 if fate == "login":
                     return self._answer(401, {"WWW-Authenticate": "Basic"}, b"You are not authenticated.")
-                status, headers, content = 500, {}, b"the gateway is broken"
-                if fate != "refuse":
-                    answer = self._forward(body)
-                    if fate == "forward":
-                        status, headers, content = answer
-                return self._answer(status, headers, content)
+                answer = self._forward(body) if fate != "refuse" else None
+                if answer is None or fate == "lose":
+                    return self._answer(500, {}, b"the gateway is broken")
+                return self._answer(*answer)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # the names that http.server looks for
 
