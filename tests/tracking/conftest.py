@@ -3,12 +3,14 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -22,6 +24,7 @@ from genloop.doctor import finding
 from genloop.identity import fingerprint
 from genloop.resolve import read_params, write_resolved
 from genloop.tracking.live import Live
+from tests.conftest import ROOT as ROOT
 
 # MLflow's own application in the simplest of servers: half the start of `mlflow server`, and one process to stop.
 SERVE = """
@@ -49,9 +52,16 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GENLOOP_"))}
 
 
+class Server(NamedTuple):
+    """A server of MLflow on this machine."""
+
+    port: int
+    folder: Path  # of its database and files
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server of MLflow, with a store of its own."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of MLflow with a store of its own."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -67,16 +77,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             first = http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # its tables are made on first use
             first.request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0")
             assert first.getresponse().status == 200
-            yield port
+            yield Server(port, folder)
         finally:
             process.kill()
             process.wait()
 
 
 @pytest.fixture
-def gateway(server: int, outputs: "Outputs", monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+def gateway(server: Server, outputs: "Outputs", monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """A gateway before the server, to which MLflow is pointed; at first it forwards all."""
-    with Gateway(server, always("forward")) as opened:
+    with Gateway(server.port, always("forward")) as opened:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.address)
         yield opened
 
@@ -157,6 +167,6 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     for key in list(os.environ):
         if key.startswith(("DVC_", "MLFLOW_TRACKING_", "GENLOOP_")):
             monkeypatch.delenv(key)
-    made = Outputs(tmp_path, request.node.name.translate({ord(letter): "_" for letter in "[]-"})[:60])
+    made = Outputs(tmp_path, re.sub(r"\W", "_", request.node.name)[:60])
     monkeypatch.chdir(tmp_path)
     return made
