@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genloop.tracking.following import Following
 
 PATIENCE = 4.5  # seconds without progress after which the end of a training no longer waits for the log
-LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets on
+LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets on; PATIENCE if it was away before
 SECONDS_BETWEEN_TRIES = 30.0  # while the server is away
 MOST_WAITING, MOST_PICTURES = 10_000, 50  # that are kept for it; the others are left to ``record``
 INTERRUPTIONS = (KeyboardInterrupt, SystemExit, Interrupted)
@@ -50,7 +50,7 @@ class Live:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Close the run of a training that was interrupted or failed, and wait for the thread as long as it gets on."""
+        """Close the run of a training that was interrupted or failed; wait a while for the thread if it gets on."""
         if kind is not None and self._begun:
             status = "KILLED" if issubclass(kind, INTERRUPTIONS) else "FAILED"
             self._put(lambda following: following.end(status))
@@ -58,11 +58,11 @@ class Live:
         self._ending.set()
         self._progress = end = time.monotonic()
         while self._thread.is_alive() and time.monotonic() - self._progress < PATIENCE:
-            if time.monotonic() - end > LONGEST_WAIT:
-                return self._tell(f"it is not through after {LONGEST_WAIT:.0f} s")
+            if time.monotonic() - end > (PATIENCE if self._telling.locked() else LONGEST_WAIT):
+                break
             self._thread.join(0.02)
         if self._thread.is_alive():
-            self._tell(f"no answer for {PATIENCE:.1f} s")
+            self._tell(f"nothing for {PATIENCE} s, or not through after {LONGEST_WAIT:.0f} s")
 
     def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]]) -> None:
         """Send an epoch's curves."""
