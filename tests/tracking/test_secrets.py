@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gateway import Gateway, always
+from genloop.command import run_safely
 from genloop.errors import GenloopError
 from genloop.masking import describe, mask_secrets, without_login
 from genloop.summary import ui_command
@@ -70,6 +71,21 @@ def test_the_live_log_tells_no_login(
     told = capsys.readouterr()
     assert "MLflow does not take the live log" in told.err
     check_clean(told.out, told.err)
+
+
+def test_no_error_line_tells_a_secret(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    plant(monkeypatch, "http://127.0.0.1:5000")
+    for error in (GenloopError("no planted-token"), OSError("cannot reach http://planted-user:planted-password@host")):
+        with pytest.raises(SystemExit):
+            run_safely(lambda error=error: fail(error))  # type: ignore[misc]
+    told = capsys.readouterr().err
+    assert told.splitlines()[0] == "genloop: no ***"
+    assert "//***@host" in told
+    check_clean(told)
+
+
+def fail(error: Exception) -> None:
+    raise error
 
 
 def test_secrets_are_masked_in_whatever_form(monkeypatch: pytest.MonkeyPatch) -> None:

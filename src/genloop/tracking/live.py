@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from genloop.config import Training
@@ -36,7 +36,7 @@ class Live:
         """Take the run's name, choices and fingerprint; nothing is imported or sent yet."""
         self.name, self.run, self.fingerprint = name, run, fingerprint
         self._work: SimpleQueue[Work | None] = SimpleQueue()
-        self._pictures = 0  # in the queue
+        self._pictures = BoundedSemaphore(MOST_PICTURES)  # places for them in the queue
         self._begun = False
         self._ending = Event()
         self._telling = Lock()  # taken for ever by whoever tells first
@@ -72,9 +72,8 @@ class Live:
 
     def preview(self, epoch: int, path: Path) -> None:
         """Send a picture of what the networks generate; it is read at once, since its folder will move."""
-        if self._pictures < MOST_PICTURES:
+        if self._pictures.acquire(blocking=False):
             picture = path.read_bytes()
-            self._pictures += 1
             self._put(lambda following: self._send_preview(following, epoch, picture))
 
     def finding(self, found: Finding) -> None:
@@ -99,7 +98,7 @@ class Live:
 
     def _send_preview(self, following: "Following", epoch: int, picture: bytes) -> None:
         following.preview(epoch, picture)
-        self._pictures -= 1
+        self._pictures.release()
 
     def _send_all(self) -> None:
         """Carry out one piece of work after the other, each until it succeeds; what was sent before is not sent again.
