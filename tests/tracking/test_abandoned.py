@@ -8,7 +8,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import Gateway, always
 from genloop.errors import GenloopError, Interrupted
 from genloop.identity import fingerprint
 from genloop.tracking.abandoned import close_abandoned
@@ -67,6 +67,29 @@ def test_a_training_closes_its_run_by_the_way_it_ends(outputs: Outputs) -> None:
     with pytest.raises(GenloopError), outputs.live():
         raise GenloopError("another process is training exactly this")  # whose run is not to be touched
     assert statuses(outputs) == expected
+    for _ in range(2):  # what is whole stays whole, though a training that is forced to begin again is interrupted
+        with outputs.live() as live:
+            outputs.tell(live)
+        with pytest.raises(KeyboardInterrupt):
+            train_until(outputs.live(), outputs, KeyboardInterrupt())
+    assert statuses(outputs) == expected | {fingerprint(outputs.name, outputs.run): "FINISHED"}
+
+
+def test_a_log_without_end_gives_way_to_the_run_that_holds_its_weights(outputs: Outputs, gateway: Gateway) -> None:
+    """As after an edit that changes no weights, and a server that goes away before the training ends."""
+    record("tiny", outputs.folder / "data")
+    choices = outputs.folder / "data/config/tiny/train.json"
+    choices.write_bytes(choices.read_bytes() + b" ")
+    with outputs.live() as live:
+        outputs.tell(live, last=1)
+        while list(statuses(outputs).values()).count("RUNNING") < 1:
+            time.sleep(0.1)
+        gateway.rule = always("refuse")
+        outputs.tell(live, first=2)
+    gateway.rule = always("forward")
+    assert sorted(statuses(outputs).values()) == ["FINISHED", "RUNNING"]
+    record("tiny", outputs.folder / "data")
+    check_whole(outputs)
 
 
 def test_the_run_of_a_killed_training_is_closed_and_goes_on_when_it_is_said_again(

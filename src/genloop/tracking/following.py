@@ -62,8 +62,9 @@ class Following:
         self.store.client.set_terminated(run_id, "FINISHED")
 
     def end(self, status: str) -> None:
-        """Close the run of a training that came to no good end."""
-        self.store.client.set_terminated(self.curves.run_id, status)
+        """Close the run of a training that came to no good end; one that was whole before stays so."""
+        if self.store.client.get_run(self.curves.run_id).info.status != "FINISHED":
+            self.store.client.set_terminated(self.curves.run_id, status)
 
     def close_abandoned(self) -> None:
         """Close the runs that killed trainings of this checkout left open."""

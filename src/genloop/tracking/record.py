@@ -16,11 +16,11 @@ from genloop.errors import GenloopError
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.masking import describe
 from genloop.outputs import read_choices
-from genloop.tracking.abandoned import close_abandoned
+from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.curves import Curves, epoch_metrics
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
-from genloop.tracking.store import FAILURES, WEIGHTS, Store, identity_tags
+from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
 
@@ -80,7 +80,16 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
-    close_abandoned(store, run_id)
+    _settle_abandoned(store, run_id, receipt["run"], run)
+
+
+def _settle_abandoned(store: Store, run_id: str, name: str, run: Any) -> None:
+    """Close the runs of killed trainings; the log of a training whose weights this run holds anyway gives way to it."""
+    for other in abandoned(store, own=run_id):
+        if other.data.tags[RUN] == name and other.data.tags[FINGERPRINT] == fingerprint(name, run):
+            store.client.delete_run(other.info.run_id)
+        else:
+            close(store, other)
 
 
 def _find_or_begin(store: Store, name: str, run: Any, weights: str) -> Run:
