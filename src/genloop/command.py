@@ -64,7 +64,9 @@ def _explain(error: Exception) -> str:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    print(f"genloop: {message}", file=sys.stderr)
+    from genloop.masking import mask_secrets  # only here: no stage depends on how a failure is told
+
+    print(f"genloop: {mask_secrets(message)}", file=sys.stderr)
     _close_output()
     sys.exit(code)
 
