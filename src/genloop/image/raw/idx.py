@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.guards import check_growth
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
@@ -60,6 +61,7 @@ def _open(path: Path, scratch: Path) -> StoredArray:
             array = StoredArray(path, 4 + len(lengths), np.dtype(TYPES[head[2]]), shape)
             expected = int(np.prod([*shape, array.dtype.itemsize], dtype=object))
             if packed:
+                check_growth(path, expected)
                 check_disk(scratch.parent, expected)
                 array = StoredArray(scratch, 0, array.dtype, shape)
                 found = _copy(stream, scratch, expected)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.guards import check_growth
+from genloop.image.raw.archives import METHODS
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
@@ -49,7 +51,7 @@ def _unpack(path: Path, scratch: Path) -> tuple[dict[Role, StoredArray], list[st
                 if role in stored:
                     raise GenloopError(f"{path}: {', '.join(keys)}: two of them could be the {role[0]}; keep one")
                 if role:
-                    stored[role] = _extract(archive, key, scratch)
+                    stored[role] = _extract(archive, key, scratch / f"{len(stored)}.npy")
     except BROKEN as error:
         raise GenloopError(f"{path}: cannot be read as NPZ ({error}); write it with numpy.savez_compressed") from None
     return stored, keys
@@ -65,11 +67,14 @@ def _role(key: str) -> Role | None:
     return roles[0], (splits[0] if splits else None)
 
 
-def _extract(archive: zipfile.ZipFile, key: str, scratch: Path) -> StoredArray:
-    """Unpack one array, so that single pictures can be read from it."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    path, member = scratch / f"{key}.npy", archive.getinfo(f"{key}.npy")
-    check_disk(scratch, member.file_size)
+def _extract(archive: zipfile.ZipFile, key: str, path: Path) -> StoredArray:
+    """Unpack one array to ``path``, which owes nothing to its name, so that single pictures can be read from it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    member = archive.getinfo(f"{key}.npy")
+    if member.compress_type not in METHODS:
+        raise ValueError("packed by an unusual method")
+    check_growth(Path(str(archive.filename)), member.file_size)
+    check_disk(path.parent, member.file_size)
     with archive.open(member) as packed, path.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)  # zipfile gives no more than the declared size
     array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genloop.errors import GenloopError
+from genloop.guards import check_growth
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import LABEL_NAMES, Bad, Encoded, Source, class_positions
 from genloop.image.raw.split import official_splits, split_of_file
@@ -57,7 +58,10 @@ def read_parquet(tree: Tree, place: object) -> Source:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, buffer_size=2**20)
+        file = pq.ParquetFile(path, buffer_size=2**20)
+        metadata = file.metadata
+        check_growth(path, sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)))
+        return file
     except (pa.ArrowException, OSError) as error:
         raise GenloopError(f"{path}: cannot be read as Parquet ({error}); write it anew") from None
 
