@@ -63,7 +63,8 @@ def parse_yaml(text: str, place: object) -> Any:
         _count(node, {}, 1)
         return loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise GenloopError(f"{place}: {' '.join(str(error).split())}; mend it") from None
+        told = " ".join(str(error).split()).replace(' in "<unicode string>",', " at")
+        raise GenloopError(f"{place}: {told}; mend it") from None
     except RecursionError:
         raise GenloopError(f"{place}: is nested too deeply; write it flat") from None
 

@@ -17,11 +17,11 @@ from genloop.errors import GenloopError
 from genloop.guards import check_growth, fault_of
 from genloop.image.raw.files import PACKED, Tree, is_skipped
 from genloop.outputs import check_disk
+from genloop.reading import METHODS
 
 BLOCK = 2**20
 MOST_MEMBERS = 500_000  # whose names alone take a quarter of a GiB
 LONGEST_PART = 255  # bytes of a file's name, which common file systems allow
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the others by any number of bytes at a time
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
 
 

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -117,7 +118,7 @@ def _unpacked_head(path: Path, opener: Callable[..., Any]) -> bytes:
     try:
         with opener(path) as stream:
             return stream.read(HEAD)
-    except (OSError, EOFError, lzma.LZMAError, ValueError):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
         return b""
 
 

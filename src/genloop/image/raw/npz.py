@@ -9,12 +9,12 @@ import numpy as np
 
 from genloop.errors import GenloopError
 from genloop.guards import check_growth
-from genloop.image.raw.archives import METHODS
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
 from genloop.image.raw.split import official_splits, split_of_file
 from genloop.outputs import check_disk
+from genloop.reading import METHODS
 
 ROLES = {"images": "images", "image": "images", "x": "images", "labels": "labels", "label": "labels", "y": "labels"}
 BROKEN = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, SyntaxError)
@@ -77,7 +77,11 @@ def _extract(archive: zipfile.ZipFile, key: str, path: Path) -> StoredArray:
     check_disk(path.parent, member.file_size)
     with archive.open(member) as packed, path.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)  # zipfile gives no more than the declared size
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # NumPy's parser of headers lets out whatever it comes across
+        told = "it holds pickled objects, which are not read" if "pickle" in str(error) else str(error)
+        raise ValueError(f"{key}: {' '.join(told.split())}") from None
     by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
     return StoredArray(path, array.offset, array.dtype, array.shape, by_columns)
 

@@ -13,6 +13,7 @@ from genloop.errors import GenloopError
 from genloop.image.encoding.pixels import Bytes
 from genloop.image.scores.inception_network import inception_v3, resize
 
+LARGEST = 2**30  # bytes of a file; the published ones have a tenth
 BLOCK = 32  # pictures at a time, which take about half a GiB
 
 
@@ -64,12 +65,16 @@ class Inception:
 def _read(path: Path, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this hash; what is hashed and what is read are the same bytes."""
     try:
-        content = path.expanduser().read_bytes()
-    except OSError as error:
-        raise GenloopError(
-            f"reference.inception_weights: {path}: cannot be read ({error.strerror}); genloop downloads nothing, "
-            f"so put the file there (docs/pictures.md says which one)"
-        ) from None
+        path = path.expanduser()
+        size = path.stat().st_size if path.is_file() else 0  # what is no file, such as a pipe, may never end
+        if size > LARGEST:
+            told = f"reference.inception_weights: {path} has {size:,} bytes, more than {LARGEST:,}"
+            raise GenloopError(f"{told}; docs/pictures.md says which file it should be")
+        content = path.read_bytes() if size else b""
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _missing(path, error) from None
+    if not content:
+        raise _missing(path, "no file, or an empty one")
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise GenloopError(
@@ -86,6 +91,14 @@ def _read(path: Path, sha256: str) -> dict[str, Tensor]:
             f"docs/pictures.md says which file does"
         )
     return tensors
+
+
+def _missing(path: Path, reason: object) -> GenloopError:
+    told = getattr(reason, "strerror", None) or reason
+    return GenloopError(
+        f"reference.inception_weights: {path}: cannot be read ({told}); genloop downloads nothing, "
+        f"so put the file there (docs/pictures.md says which one)"
+    )
 
 
 def _check(weights: str, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:

@@ -85,7 +85,11 @@ def _datetime(name: str, texts: pd.Series, values: list[str], choice: ColumnChoi
         column, _ = tell(name, texts, place)
         _check(name, texts, [] if column.kind == "datetime" else values, "datetime of a known form", place)
         return column
-    parsed = pd.to_datetime(pd.Series(values), format=choice.format, errors="coerce")
+    try:
+        parsed = pd.to_datetime(pd.Series(values), format=choice.format, errors="coerce")
+    except ValueError as error:
+        told = f"'{choice.format}' is no format of dates ({error}); write it as in '%d.%m.%Y'"
+        raise GenloopError(f"columns.{name}.format: {told}") from None
     strange = [value for value, bad in zip(values, parsed.isna(), strict=True) if bad]
     _check(name, texts, strange, f"datetime written as {choice.format}", place)
     return Column(name, "datetime", format=choice.format)
