@@ -1,6 +1,7 @@
 """Reads what earlier stages wrote: JSON and arrays. Nothing is unpickled, and a damaged file is refused by its name."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from genloop.errors import GenloopError
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the others by any number of bytes at a time
 
+PICKLED = "it holds pickled objects, which are not read"
+
 
 def damaged(path: Path, error: Exception) -> GenloopError:
     """Return the error of an output that is no longer what a stage wrote."""
-    told = "it holds pickled objects, which are not read" if "pickle" in str(error) else str(error)
+    told = PICKLED if re.search("pickle|Python object", str(error)) else str(error)
     told = " ".join(told.split())[:200] or type(error).__name__
     return GenloopError(f"{path}: cannot be read ({told}); 'dvc checkout' brings back what dvc.lock names")
 
@@ -38,7 +41,7 @@ def map_array(path: Path) -> np.ndarray:
         GenloopError: it is missing or damaged.
     """
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # NumPy's parser of headers lets out whatever it comes across
         raise damaged(path, error) from None
 

@@ -21,6 +21,8 @@ from genloop.reading import METHODS
 
 BLOCK = 2**20
 MOST_MEMBERS = 500_000  # whose names alone take a quarter of a GiB
+FEW_MEMBERS = 10_000  # that any archive may hold
+LEAST = 64  # bytes that a member takes of an archive, at least, where there are more
 LONGEST_PART = 255  # bytes of a file's name, which common file systems allow
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
 
@@ -66,7 +68,7 @@ def _unpack_one(path: Path, folder: Path) -> None:
         with opener(path, "rb") as stream:
             headers = _Headers(stream)
             with tarfile.open(fileobj=headers, mode="r:") as tarred:  # type: ignore[call-overload]
-                _write_all(tarred, _tar_members(tarred, headers, path, folder), folder, path)
+                _write_all(tarred, _tar_members(tarred, headers, path), folder, path)
     except (*BROKEN, OSError, ValueError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise GenloopError(f"{path}: cannot be unpacked ({told}); pack it anew, or unpack it yourself") from None
@@ -74,13 +76,16 @@ def _unpack_one(path: Path, folder: Path) -> None:
 
 def _write_all(archive: zipfile.ZipFile | tarfile.TarFile, members: Iterator[Member], folder: Path, path: Path) -> None:
     """Check all members, the sum of their sizes as it grows, and write them only then."""
-    checked, total = list[Member](), 0
+    most, checked, names, total = _most_members(path), list[Member](), set[str](), 0
     for member in members:
+        if member.name in names:
+            raise GenloopError(f"{path}: holds {member.name} twice; pack it anew")
         checked.append(member)
+        names.add(member.name)
         total += member.size
         check_growth(path, total)
-        if len(checked) > MOST_MEMBERS:
-            raise GenloopError(f"{path}: holds more than {MOST_MEMBERS:,} files; unpack it yourself")
+        if len(checked) > most:
+            raise _too_many(path, most)
     check_disk(folder, total)
     for member in checked:
         _write(archive, member, folder, path)
@@ -125,20 +130,19 @@ def _zip_members(archive: zipfile.ZipFile, path: Path) -> Iterator[Member]:
             yield Member(name, info.file_size, info)
 
 
-def _tar_members(archive: tarfile.TarFile, headers: _Headers, path: Path, folder: Path) -> Iterator[Member]:
+def _tar_members(archive: tarfile.TarFile, headers: _Headers, path: Path) -> Iterator[Member]:
+    most = _most_members(path)
     for number, info in enumerate(archive):
         headers.allow()
         name = _checked(info.name, path)
-        if info.size < 0 or number > MOST_MEMBERS:
-            raise tarfile.ReadError("it never ends")  # a size below nothing leads tarfile back to the same header
+        if info.size < 0:  # which leads tarfile back to the same header
+            raise tarfile.ReadError("a size below nothing")
+        if number > most:
+            raise _too_many(path, most)
         if info.isdir():
             continue
         if not info.isreg() or info.issparse():
             raise _refused(path, info.name, "is a link, a device or a file with holes")
-        try:
-            tarfile.data_filter(info, str(folder))
-        except tarfile.FilterError as error:
-            raise _refused(path, info.name, f"is refused by tarfile ({error})") from None
         if not is_skipped(name):
             yield Member(name, info.size, info)
     headers.allow(sys.maxsize)  # all that follows is what members hold
@@ -162,6 +166,17 @@ def _checked(name: str, path: Path) -> str:
 
 def _refused(path: Path, member: str, reason: str) -> GenloopError:
     return GenloopError(f"{path}: {member} {reason}; if you trust the archive, unpack it yourself")
+
+
+def _most_members(path: Path) -> int:
+    """Return how many files and folders an archive of this size may hold; empty ones pack to next to nothing."""
+    return min(MOST_MEMBERS, max(FEW_MEMBERS, path.stat().st_size // LEAST))
+
+
+def _too_many(path: Path, most: int) -> GenloopError:
+    return GenloopError(
+        f"{path}: holds more than {most:,} files and folders, too many for its size; unpack it yourself"
+    )
 
 
 def _write(archive: zipfile.ZipFile | tarfile.TarFile, member: Member, folder: Path, path: Path) -> None:

@@ -57,6 +57,8 @@ def _open(path: Path, scratch: Path) -> StoredArray:
             if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES or not 1 <= head[3] <= 4:
                 raise GenloopError(f"{path}: is no IDX file, it begins with {head.hex(' ')}; get it anew or remove it")
             lengths = stream.read(4 * head[3])
+            if len(lengths) < 4 * head[3]:
+                raise EOFError("it ends within its header")
             shape = tuple(int(length) for length in np.frombuffer(lengths, ">u4"))
             array = StoredArray(path, 4 + len(lengths), np.dtype(TYPES[head[2]]), shape)
             expected = int(np.prod([*shape, array.dtype.itemsize], dtype=object))

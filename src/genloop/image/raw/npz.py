@@ -1,5 +1,6 @@
 """NPZ: arrays by name, as numpy.savez writes them."""
 
+import re
 import shutil
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
 from genloop.image.raw.split import official_splits, split_of_file
 from genloop.outputs import check_disk
-from genloop.reading import METHODS
+from genloop.reading import METHODS, PICKLED
 
 ROLES = {"images": "images", "image": "images", "x": "images", "labels": "labels", "label": "labels", "y": "labels"}
 BROKEN = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, SyntaxError)
@@ -78,9 +79,9 @@ def _extract(archive: zipfile.ZipFile, key: str, path: Path) -> StoredArray:
     with archive.open(member) as packed, path.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)  # zipfile gives no more than the declared size
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # NumPy's parser of headers lets out whatever it comes across
-        told = "it holds pickled objects, which are not read" if "pickle" in str(error) else str(error)
+        told = PICKLED if re.search("pickle|Python object", str(error)) else str(error)
         raise ValueError(f"{key}: {' '.join(told.split())}") from None
     by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
     return StoredArray(path, array.offset, array.dtype, array.shape, by_columns)

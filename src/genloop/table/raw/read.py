@@ -102,7 +102,7 @@ def _recognize(path: Path) -> Form:
         raise GenloopError(f"{path}: is empty; put a table with a header there")
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), None) or _encoding(head)
     lines = head.decode(encoding, errors="ignore").splitlines(keepends=True)
-    if not lines[0].strip():
+    if not lines or not lines[0].strip():
         raise GenloopError(f"{path}: the first line is empty; put the names of the columns there")
     rows = {mark: list(csv.reader(lines[:20], delimiter=mark)) for mark in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda mark: _regularity(rows[mark]))

@@ -9,7 +9,7 @@ import pandas as pd
 from genloop.choices import ColumnChoice
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, Kind, parse
-from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, empty, strange_type, tell, where
+from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, check_size, empty, strange_type, tell, where
 
 
 def tell_or_take(
@@ -58,6 +58,7 @@ def _column(name: str, texts: pd.Series, kind: Kind, choice: ColumnChoice, place
         return Column(name, kind)
     if kind == "float":
         _check(name, texts, [value for value in values if not FLOAT.fullmatch(value)], kind, place)
+        check_size(name, texts, values, place)
         return _float(name, values, choice)
     if kind == "datetime":
         return _datetime(name, texts, values, choice, place)
