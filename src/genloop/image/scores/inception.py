@@ -66,15 +66,19 @@ def _read(path: Path, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this hash; what is hashed and what is read are the same bytes."""
     try:
         path = path.expanduser()
-        size = path.stat().st_size if path.is_file() else 0  # what is no file, such as a pipe, may never end
+        size = path.stat().st_size
         if size > LARGEST:
             told = f"reference.inception_weights: {path} has {size:,} bytes, more than {LARGEST:,}"
             raise GenloopError(f"{told}; docs/pictures.md says which file it should be")
-        content = path.read_bytes() if size else b""
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _missing(path, error) from None
-    if not content:
-        raise _missing(path, "no file, or an empty one")
+        if not path.is_file() and not path.is_dir():  # a pipe or a device, which may never end
+            raise OSError("it is no file")
+        content = path.read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:  # the latter of a user or a name that cannot be
+        told = getattr(error, "strerror", None) or str(error)
+        raise GenloopError(
+            f"reference.inception_weights: {path}: cannot be read ({told}); genloop downloads nothing, "
+            f"so put the file there (docs/pictures.md says which one)"
+        ) from None
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise GenloopError(
@@ -91,14 +95,6 @@ def _read(path: Path, sha256: str) -> dict[str, Tensor]:
             f"docs/pictures.md says which file does"
         )
     return tensors
-
-
-def _missing(path: Path, reason: object) -> GenloopError:
-    told = getattr(reason, "strerror", None) or reason
-    return GenloopError(
-        f"reference.inception_weights: {path}: cannot be read ({told}); genloop downloads nothing, "
-        f"so put the file there (docs/pictures.md says which one)"
-    )
 
 
 def _check(weights: str, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:

@@ -77,8 +77,8 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     if pd.api.types.is_datetime64_any_dtype(values):
         strange = ~values.dt.year.between(1, 9999) & values.notna()
         if strange.any():
-            told = f"row {int(strange.to_numpy().argmax()) + 1}, column '{name}' is a moment outside of the years 1 to 9999"
-            raise GenloopError(f"{place}: {told}; mend it, or leave it empty")
+            row, told = int(strange.to_numpy().argmax()) + 1, "is a moment outside of the years 1 to 9999"
+            raise GenloopError(f"{place}: row {row}, column '{name}' {told}; mend it, or leave it empty")
         fraction = ".%f" if (present.dt.microsecond != 0).any() else ""
         return Column(name, "datetime", format=f"%Y-%m-%d %H:%M:%S{fraction}", missing=missing)
     if isinstance(values.dtype, pd.CategoricalDtype):
