@@ -67,6 +67,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a link out of the folder": (linked, "t.csv: is a link that leads out of the folder"),
     "a pipe": (lambda raw: os.mkfifo(raw / "t.csv"), "holds no table"),
     "a number beyond all": (lambda raw: lines(raw, rows("1e400")), "row 21, column 'a': '1e400' is beyond 1e+100; mend it"),
+    "digits of another script": (lambda raw: lines(raw, rows("1\u0663")), "row 21, column 'a': '1\u0663' is no number, as 95% of the column are"),
     "a long number": (lambda raw: lines(raw, rows("9" * 400)), "row 21, column 'a': '9999999"),
     "a moment beyond all": (lambda raw: typed(raw, pa.array([2**40 + row for row in range(20)], pa.int64()).cast(pa.timestamp("s"))), "row 1, column 'a' is a moment outside of the years 1 to 9999; mend it"),
     "a huge number": (lambda raw: typed(raw, [1e300, *map(float, range(20))]), "row 1, column 'a' is beyond 1e+100"),

@@ -13,8 +13,8 @@ from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, parse, parses
 
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "."))
-INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})")  # exact in double precision; codes as 00123 are none
-FLOAT = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})", re.ASCII)  # exact in double precision; codes as 00123 are none
+FLOAT = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y")
