@@ -1,6 +1,5 @@
 """All that is found out about a trained run: its scores, how they were taken, and a page for people."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from genloop.intervals import Figures
 from genloop.latents import draw_latents
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
+from genloop.reading import read_json
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
 
@@ -66,7 +66,7 @@ def described(
     run: Gan | Vae, figures: Figures, protocol: dict[str, Any], samples: Path, baselines: dict[str, Any]
 ) -> dict[str, Any]:
     """Return figures with what they are compared with, how they were taken and what they are of."""
-    manifest = json.loads((samples / "manifest.json").read_text())
+    manifest = read_json(samples / "manifest.json")
     weights, seed = manifest.pop("weights"), manifest.pop("seed")
     asked = {key: value for key, value in manifest.items() if value}
     protocol["data"] |= {"sample_seed": seed, "asked": {key: asked[key] for key in asked if key != "count"}}

@@ -1,6 +1,5 @@
 """The closing table: all runs, their scores beside those of real and of trivial records, and their pictures."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from genloop.comparison import Entry, Value, comparable, group_runs, read_metrics, value_of
 from genloop.errors import GenloopError
 from genloop.masking import without_login
+from genloop.reading import read_json
 from genloop.workspace import main_root
 
 COLUMNS = {  # the scores that are shown
@@ -72,7 +72,7 @@ def known_runs(data: Path) -> dict[str, dict[str, str]]:
     path = data / "config" / "runs.json"
     if not path.exists():
         raise GenloopError(f"{path}: missing; run 'dvc repro' first, in the folder that holds params.yaml")
-    return dict(json.loads(path.read_text()))
+    return dict(read_json(path))
 
 
 def list_runs(data: Path, names: list[str]) -> list[str]:
