@@ -55,7 +55,7 @@ def measure(name: str, run: Gan | Vae) -> None:
 
 def main() -> None:
     """Print a table."""
-    training.SaveState = Measured  # type: ignore[misc, assignment]
+    training.SaveState = Measured  # type: ignore[assignment, attr-defined]
     print("| run | states | size | a state takes | share of the time |\n|---|---|---|---|---|")
     for name in SHIPPED:
         measure(name, read_choices(ROOT / "data/config" / name / "train.json", Train))

@@ -1,6 +1,5 @@
 """All that is found out about a trained run: its scores, how they were taken, and a page for people."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,20 @@ from genloop.illustrations import Illustration
 from genloop.intervals import Figures
 from genloop.latents import draw_latents
 from genloop.numerics import make_reproducible
-from genloop.outputs import replace_folder
+from genloop.outputs import replace_folder, write_json
+from genloop.reading import read_json
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
 
 
 def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
-    """Return the scores of a run with all that belongs to them, and write its report to ``data/reports/<run>``."""
+    """Write the scores of a run to ``data/metrics/<run>.json`` and its report to ``data/reports/<run>``.
+
+    Both are ready before either takes its place, so that no fault leaves a report without its scores.
+
+    Returns:
+        the scores with all that belongs to them.
+    """
     weights, samples = data / "weights" / name, data / "samples" / name
     run = read_run(weights)
     make_reproducible(run.threads)
@@ -46,6 +52,7 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
+        write_json(data / "metrics" / f"{name}.json", metrics)
     return metrics
 
 
@@ -59,7 +66,7 @@ def described(
     run: Gan | Vae, figures: Figures, protocol: dict[str, Any], samples: Path, baselines: dict[str, Any]
 ) -> dict[str, Any]:
     """Return figures with what they are compared with, how they were taken and what they are of."""
-    manifest = json.loads((samples / "manifest.json").read_text())
+    manifest = read_json(samples / "manifest.json")
     weights, seed = manifest.pop("weights"), manifest.pop("seed")
     asked = {key: value for key, value in manifest.items() if value}
     protocol["data"] |= {"sample_seed": seed, "asked": {key: asked[key] for key in asked if key != "count"}}

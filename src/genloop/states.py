@@ -17,7 +17,7 @@ from genloop.errors import GenloopError
 KEPT = 2  # states of a training: a damaged one falls back to the one before it
 DIGITS = 16  # of the checksum in a file's name
 SECONDS_OF_WAITING = 20.0  # for a training whose pipeline was killed, which ends by itself
-# The states of trainings that were interrupted and never said again go when they are old, but for a few, so that a clock
+# States of trainings that were interrupted and never said again go when they are old, but for a few, so that a clock
 # that jumps forward costs none of those that somebody may come back for.
 SECONDS_OF_STALE, FEW = 30 * 24 * 3600, 10
 

@@ -11,6 +11,7 @@ import pyarrow.parquet
 import torch
 
 from genloop.errors import GenloopError
+from genloop.outputs import replace_file
 from genloop.randomness import keyed_seed
 from genloop.sampling import Source, decode
 from genloop.table.data import block, told
@@ -19,7 +20,7 @@ from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
 from genloop.table.encoding.write import to_arrow
 from genloop.table.networks.layout import Layout
-from genloop.table.raw.infer import plain, where
+from genloop.table.raw.infer import HUGE, plain, where
 from genloop.table.raw.read import Table, read_table
 from genloop.table.raw.stated import as_text
 
@@ -47,17 +48,22 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     blocks = (_filled(source, typed[start : start + size], seed, start, table) for start in range(0, len(typed), size))
     filled = pd.concat(blocks, ignore_index=True)
     check_rules(encoding.rules, filled, encoding.by_name, table)
-    out.parent.mkdir(parents=True, exist_ok=True)
     columns = [column for column in encoding.columns if column.kind != "key"]
+    with replace_file(out) as unfinished:
+        _write(raw, filled, gaps, columns, unfinished)
+    return int(gaps[[column.name for column in columns]].to_numpy().sum())
+
+
+def _write(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column], out: Path) -> None:
+    """Write the table with its gaps filled in the form that ``out`` is named for."""
     if out.suffix == ".parquet":
         pyarrow.parquet.write_table(_as_parquet(raw, filled, gaps, columns), out)
-    else:
-        texts = raw.frame.astype("string")
-        for column in columns:
-            written = write(column, filled[column.name])
-            texts[column.name] = texts[column.name].where(~gaps[column.name], written)
-        texts.to_csv(out, index=False, lineterminator="\n")
-    return int(gaps[[column.name for column in columns]].to_numpy().sum())
+        return
+    texts = raw.frame.astype("string")
+    for column in columns:
+        written = write(column, filled[column.name])
+        texts[column.name] = texts[column.name].where(~gaps[column.name], written)
+    texts.to_csv(out, index=False, lineterminator="\n")
 
 
 def _as_parquet(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column]) -> pa.Table:
@@ -96,9 +102,11 @@ def _converted(column: Column, values: pd.Series, table: Path) -> pd.Series:
 
 
 def _finite(column: Column, values: pd.Series, table: Path) -> pd.Series:
-    if column.kind == "float" and np.isinf(values.to_numpy(dtype=float, na_value=0.0)).any():
-        row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
-        raise GenloopError(f"{table}: row {row}, column '{column.name}' is infinite; empty it")
+    if column.kind == "float":
+        huge = np.abs(values.to_numpy(dtype=float, na_value=0.0)) > HUGE
+        if huge.any():
+            told = f"row {int(huge.argmax()) + 1}, column '{column.name}' is infinite or beyond {HUGE:.0e}"
+            raise GenloopError(f"{table}: {told}; empty it")
     return values
 
 
