@@ -22,7 +22,7 @@ SPELLED = {  # how libraries say it that pass on no number
     "no space left on device": errno.ENOSPC,
     r"disk is full": errno.ENOSPC,  # SQLite
     r"\d+ requested and \d+ written": errno.ENOSPC,  # NumPy
-    "file write failed": errno.ENOSPC,  # PyTorch
+    r"unexpected pos \d+ vs \d+": errno.ENOSPC,  # PyTorch
     "disk quota exceeded": errno.EDQUOT,
     "file too large": errno.EFBIG,
     "read-?only (file system|database)": errno.EROFS,
