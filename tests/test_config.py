@@ -63,7 +63,7 @@ FAULTS = {
     "a missing raw folder": (params() + "  x: " + RUN + "\ndata2: 1\n", "data2: no such key; did you mean 'data'?"),
     "key twice": (params() + "  mine_gan: " + RUN + "\n", "key 'mine_gan' stands twice"),
     "broken YAML": ("data: {mine: [}\n", "line 1, column"),
-    "empty": ("", "input should be a valid dictionary"),
+    "empty": ("", "holds no keys; it begins with 'data:' and 'runs:'"),
 }  # fmt: skip
 
 

@@ -6,9 +6,10 @@ import signal
 import sys
 from collections.abc import Callable
 
-from genloop.errors import GenloopError
+from genloop.errors import GenloopError, Interrupted, Terminated
 from genloop.faults import explain_fault
 
+PARENT = os.getppid()  # of this process when it began: asked before anything that takes long is imported
 DEBUG = "GENLOOP_DEBUG"  # reaches stages that DVC starts: GENLOOP_DEBUG=1 dvc repro
 
 
@@ -31,6 +32,8 @@ def run_safely(work: Callable[[], None], debug: bool = False) -> None:
     try:
         work()
         sys.stdout.flush()
+    except Interrupted as error:
+        _fail(str(error), error.code)
     except GenloopError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -42,10 +45,6 @@ def run_safely(work: Callable[[], None], debug: bool = False) -> None:
         sys.exit(141)
     except Exception as error:  # a fault of ours, or of the machine: still one line, and the way to the traceback
         _fail(_explain(error))
-
-
-class Terminated(BaseException):
-    """The system or another person ends this process, which cleans up before it goes."""
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -65,7 +64,9 @@ def _explain(error: Exception) -> str:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    print(f"genloop: {message}", file=sys.stderr)
+    from genloop.masking import mask_secrets  # only here: no stage depends on how a failure is told
+
+    print(f"genloop: {mask_secrets(message)}", file=sys.stderr)
     _close_output()
     sys.exit(code)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from genloop.errors import GenloopError
+from genloop.strict_yaml import parse_yaml
 
 
 def hash_weights(path: Path) -> str:
@@ -82,7 +82,11 @@ def _counts(path: Path) -> bool:
 
 def stage_dependencies(stage: str, key: str, item: dict[str, Any], pipeline: Path = Path("dvc.yaml")) -> list[Path]:
     """Return the dependencies that ``pipeline`` declares for one instance of a ``foreach`` stage."""
-    declared = yaml.safe_load(pipeline.read_text())["stages"][stage]["do"]["deps"]
+    content = parse_yaml(pipeline.read_text(encoding="utf-8"), pipeline)
+    try:
+        declared = [str(dependency) for dependency in content["stages"][stage]["do"]["deps"]]
+    except (KeyError, TypeError):
+        raise GenloopError(f"{pipeline}: stages.{stage}.do.deps is missing; bring dvc.yaml back from Git") from None
     filled = [dependency.replace("${key}", key) for dependency in declared]
     for name, value in item.items():
         filled = [dependency.replace(f"${{item.{name}}}", str(value)) for dependency in filled]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from genloop.errors import GenloopError
 from genloop.faults import explained
@@ -33,8 +33,22 @@ def read_choices(path: Path, kind: Any) -> Any:
     """Read choices that ``configure`` wrote; every one must be stated, so that no default can enter here."""
     if not path.exists():
         raise GenloopError(f"{path}: missing; run 'dvc repro' or 'python -m stages.configure' first")
-    stated = json.loads(path.read_text())
-    choices = TypeAdapter(kind).validate_json(path.read_bytes())
+    return check_choices(path, json.loads(path.read_text()), kind)
+
+
+def check_choices(path: Path, stated: Any, kind: Any) -> Any:
+    """Check choices as JSON holds them.
+
+    Raises:
+        GenloopError: one is missing, unknown or not of its kind; ``path`` is where they stand.
+    """
+    try:
+        choices = TypeAdapter(kind).validate_json(json.dumps(stated))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise GenloopError(
+            f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}; run 'dvc repro' to write it anew"
+        ) from None
     missing = _keys(choices.model_dump()) - _keys(stated)
     if missing:
         raise GenloopError(f"{path}: lacks {', '.join(sorted(missing))}; run 'dvc repro' to write it anew")

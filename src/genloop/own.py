@@ -6,9 +6,8 @@ from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
 
-import yaml
-
 from genloop.errors import GenloopError
+from genloop.strict_yaml import parse_yaml
 
 
 def pin(name: str, key: str, project: Path) -> str:
@@ -18,12 +17,14 @@ def pin(name: str, key: str, project: Path) -> str:
         GenloopError: names ``key``: there is no such module, it lies elsewhere, or edits of it would go unnoticed.
     """
     project = project.resolve()
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise GenloopError(f"{key}: '{name}' is no name of a module; write it as in Python: my_package.my_networks")
     source = _find(name, project)
     if source is None:
         raise GenloopError(f"{key}: there is no module {name}; put it into the folder src of this project")
     if not source.is_relative_to(project):
         raise GenloopError(f"{key}: {name} lies outside of this project, where Git does not keep it; copy it into src")
-    watched = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]["configure"]["deps"]
+    watched = _watched(project / "dvc.yaml")
     content = _content(name, source)
     library = name.startswith("genloop.")  # watched by the stages themselves
     if not library and not any(content.is_relative_to(project / dependency) for dependency in watched):
@@ -33,6 +34,15 @@ def pin(name: str, key: str, project: Path) -> str:
             f"so that an edit of it trains anew"
         )
     return f"{name}@{_hash(content)}"
+
+
+def _watched(pipeline: Path) -> list[str]:
+    """Return the dependencies of the stage configure."""
+    content = parse_yaml(pipeline.read_text(encoding="utf-8"), pipeline)
+    try:
+        return [str(dependency) for dependency in content["stages"]["configure"]["deps"]]
+    except (KeyError, TypeError):
+        raise GenloopError(f"{pipeline}: stages.configure.deps is missing; bring dvc.yaml back from Git") from None
 
 
 def import_pinned(pinned: str) -> ModuleType:
@@ -52,10 +62,15 @@ def import_pinned(pinned: str) -> ModuleType:
 
 
 def _find(name: str, project: Path) -> Path | None:
-    """Return the source of a module as the stages would import it, without importing the module itself."""
+    """Return the source of a module as the stages would import it, without importing the module itself.
+
+    Packages around it are imported, so only those of this project.
+    """
     sys.path[:0] = [str(project), str(project / "src")]
     try:
-        spec = util.find_spec(name)
+        spec = util.find_spec(name.partition(".")[0])
+        if "." in name and spec and spec.origin and Path(spec.origin).resolve().is_relative_to(project):
+            spec = util.find_spec(name)
     except (ImportError, ValueError):
         return None
     finally:

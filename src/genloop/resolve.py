@@ -4,7 +4,6 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from genloop.choices import ColumnChoice, ImageData, ImageProtocol, TableData, TableProtocol
@@ -24,18 +23,10 @@ from genloop.config import (
 from genloop.errors import GenloopError
 from genloop.outputs import replace_folder, write_json
 from genloop.own import pin
+from genloop.strict_yaml import parse_yaml, read_yaml
 
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without duplicate keys, of which PyYAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' stands twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+SHOWN = 20  # faults of params.yaml that are told at once
+SHOWN_LETTERS = 60  # of a value that is told to be wrong
 
 
 def read_params(path: Path, raw: Path) -> Params:
@@ -44,16 +35,17 @@ def read_params(path: Path, raw: Path) -> Params:
     Raises:
         GenloopError: one line per fault, each with its key and what to do.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 (a SafeLoader)
-    except FileNotFoundError:
-        raise GenloopError(f"{path}: missing; run in the folder that holds it") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GenloopError(f"{path}: {' '.join(str(error).split())}") from None
+    if not path.is_file():
+        raise GenloopError(f"{path}: missing; run in the folder that holds it")
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise GenloopError(f"{path}: holds no keys; it begins with 'data:' and 'runs:'")
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise GenloopError("\n         ".join(f"{path}: {_explain(fault)}" for fault in error.errors())) from None
+        faults = [f"{path}: {_explain(fault)}" for fault in error.errors()]
+        more = [f"{path}: {len(faults) - SHOWN} more; mend these first"] if len(faults) > SHOWN else []
+        raise GenloopError(*faults[:SHOWN], *more) from None
     for name in params.data:
         if not (raw / name).is_dir():
             raise GenloopError(f"{path}: data.{name}: there is no folder {raw / name}; put the raw data there")
@@ -74,8 +66,17 @@ def _explain(fault: Any) -> str:
     message = fault["msg"][0].lower() + fault["msg"][1:]
     given = fault["input"]
     return f"{key}: {message}" + (
-        "" if isinstance(given, dict | list) or fault["type"] == "missing" else f", not {given!r}"
+        "" if isinstance(given, dict | list) or fault["type"] == "missing" else f", not {_shortened(given)}"
     )
+
+
+def _shortened(given: object) -> str:
+    """Return a value as Python writes it, or its beginning; an integer may have any number of digits."""
+    try:
+        told = repr(given)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "so large a number"
+    return told if len(told) <= SHOWN_LETTERS else f"{told[:SHOWN_LETTERS]}..."
 
 
 def _place(found: tuple[Any, ...]) -> list[str]:
@@ -145,7 +146,7 @@ def override(choices: Any, keys: list[str]) -> Any:
         key, sign, value = pair.partition("=")
         if not sign:
             raise GenloopError(f"--set {pair}: write KEY=VALUE")
-        changed[key] = yaml.load(value, _StrictLoader)  # noqa: S506 (a SafeLoader)
+        changed[key] = parse_yaml(value, f"--set {key}")
     try:
         return type(choices).model_validate(changed)
     except ValidationError as error:

@@ -1,6 +1,5 @@
 """Prepared pictures: opened without reading them all, gathered in batches, written and drawn."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from genloop.image.encoding.features import random_features
 from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
 from genloop.image.encoding.sheets import draw_groups
 from genloop.plugins import Schema
+from genloop.reading import map_array, read_array, read_arrays, read_json
 
 Conditions = Float[Tensor, "batch conditions"]
 BLOCK = 256  # pictures drawn at a time
@@ -59,7 +59,7 @@ class PictureSchema:
 
 def read_schema(folder: Path) -> PictureSchema:
     """Read ``schema.json`` of a prepared data set or of trained weights."""
-    known = json.loads((folder / "schema.json").read_text())
+    known = read_json(folder / "schema.json")
     classes, counts = tuple(known["classes"]), tuple(known["class_counts"])
     groups = tuple(known.get("group_counts", ()))
     return PictureSchema(known["channels"], known["height"], known["width"], classes, counts, groups)
@@ -122,14 +122,14 @@ class PictureRecords:
 
 def open_records(folder: Path, split: str) -> PictureRecords:
     """Open the ``train`` or ``test`` pictures of a prepared data set."""
-    pictures = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    pictures = map_array(folder / f"{split}.npy")
     return PictureRecords(pictures, open_labels(folder, split), len(read_schema(folder).classes))
 
 
 def open_labels(folder: Path, split: str) -> np.ndarray | None:
     """Return the class of each picture of a split, or None where the data set has no classes."""
     path = folder / f"{split}_labels.npy"
-    return np.load(path, allow_pickle=False) if path.exists() else None
+    return read_array(path) if path.exists() else None
 
 
 def block(schema: Schema) -> int:
@@ -201,8 +201,8 @@ def write_samples(folder: Path, blocks: Iterable[tuple[Pictures, Conditions]], s
 
 def read_samples(folder: Path, schema: PictureSchema) -> PictureRecords:
     """Read ``samples.npz`` back, with the class of each picture where the run was asked for classes."""
-    with np.load(folder / "samples.npz", allow_pickle=False) as archive:
-        images, names = archive["images"], archive.get("labels")
+    arrays = read_arrays(folder / "samples.npz")
+    images, names = arrays["images"], arrays.get("labels")
     pictures = (images[..., None] if images.ndim == 3 else images).transpose(0, 3, 1, 2)
     places = {name: place for place, name in enumerate(schema.classes)}
     labels = None if names is None else np.array([places[name] for name in names])

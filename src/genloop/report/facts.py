@@ -1,12 +1,12 @@
 """What a report is made of."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genloop.illustrations import Illustration, Listed
+from genloop.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,4 @@ class ReportFacts:
 def read_training(weights: Path) -> dict[str, Any]:
     """Return what is known of how a training went: nothing where nobody noted it."""
     path = weights / "training.json"
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    return dict(read_json(path)) if path.exists() else {}

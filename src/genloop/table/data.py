@@ -1,6 +1,5 @@
 """Prepared rows: opened without reading them all, gathered in batches, asked for, written and drawn."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from genloop.conditions import Conditions
 from genloop.config import TableSample
 from genloop.plugins import Schema
+from genloop.reading import map_array, read_json
 from genloop.table.encoding.asked import ask_for
 from genloop.table.encoding.charts import draw_associations, draw_marginals
 from genloop.table.encoding.features import span_features
@@ -75,7 +75,7 @@ class TableSchema:
 
 def read_schema(folder: Path) -> TableSchema:
     """Read ``schema.json`` of a prepared table or of trained weights."""
-    known = json.loads((folder / "schema.json").read_text())
+    known = read_json(folder / "schema.json")
     counts, associations = (tuple(map(tuple, known[key])) for key in ("counts", "associations"))
     return TableSchema(Encoding.of(known), counts, associations, tuple(known.get("group_counts", ())))
 
@@ -155,7 +155,7 @@ class TableRecords:
 
 def open_records(folder: Path, split: str) -> TableRecords:
     """Open the ``train`` or ``test`` rows of a prepared table."""
-    codes = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    codes = map_array(folder / f"{split}.npy")
     schema = read_schema(folder)
     return TableRecords(codes, Layout(schema.sizes), np.concatenate(schema.counts))
 

@@ -20,7 +20,7 @@ from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
 from genloop.table.encoding.write import to_arrow
 from genloop.table.networks.layout import Layout
-from genloop.table.raw.infer import plain, where
+from genloop.table.raw.infer import HUGE, plain, where
 from genloop.table.raw.read import Table, read_table
 from genloop.table.raw.stated import as_text
 
@@ -102,9 +102,11 @@ def _converted(column: Column, values: pd.Series, table: Path) -> pd.Series:
 
 
 def _finite(column: Column, values: pd.Series, table: Path) -> pd.Series:
-    if column.kind == "float" and np.isinf(values.to_numpy(dtype=float, na_value=0.0)).any():
-        row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
-        raise GenloopError(f"{table}: row {row}, column '{column.name}' is infinite; empty it")
+    if column.kind == "float":
+        huge = np.abs(values.to_numpy(dtype=float, na_value=0.0)) > HUGE
+        if huge.any():
+            told = f"row {int(huge.argmax()) + 1}, column '{column.name}' is infinite or beyond {HUGE:.0e}"
+            raise GenloopError(f"{table}: {told}; empty it")
     return values
 
 

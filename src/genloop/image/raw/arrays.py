@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from genloop.errors import GenloopError
 from genloop.image.raw.source import Source, class_positions
 
 MOST_CHANNELS = 16  # a longer last axis is taken for a width, with the channels before it
+MOST_BYTES = 2**25  # of a picture: 5,792 x 5,792 gray, or 3,344 x 3,344 in color
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def check_images(images: StoredArray, path: Path) -> None:
             f"{path}: 'images' of shape {list(shape)} would have {shape[3]} channels; the channels come last: "
             "images.transpose(0, 2, 3, 1)"
         )
+    if prod(shape[1:]) > MOST_BYTES:
+        raise GenloopError(f"{path}: 'images' of shape {list(shape)} has pictures that are too large; scale them down")
 
 
 def check_labels(labels: np.ndarray | None, images: StoredArray, path: Path) -> np.ndarray | None:

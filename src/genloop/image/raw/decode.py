@@ -4,10 +4,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -16,31 +16,22 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from genloop.image.raw.source import Encoded
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-PIXEL_LIMIT = 100_000_000  # 10,000 x 10,000: beyond any camera, and still decoded in 300 MB
+PIXEL_LIMIT = 100_000_000  # 10,000 x 10,000: beyond nearly any camera, and still decoded in 0.8 GB
+WEBP_LIMIT = 40_000_000  # its decoder holds several copies
+ALONE = 4_000_000  # pixels from which on a picture is decoded while no other one of that size is
+BAND = 2**20  # pixels that are converted at a time
 GRAY = {"1", "L", "LA", "La", "I", "F"}  # and all that begin with I;16
 CHUNK = 16  # pictures a thread is given at once
+HELD = 2**27  # bytes of pictures that wait for a thread, where they come from arrays or tables
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Pillow's own limit only warns up to twice its value; ours is checked from the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
+_large = Lock()
 
 
 class BadPicture(Exception):
     """A picture that cannot be used; the message says why."""
-
-
-def open_picture(encoded: Path | bytes, needed: int | None = None) -> Image.Image:
-    """Decode a picture: upright, gray ("L") or color ("RGB"), transparency put on white, 16 bits scaled to 8.
-
-    ``needed`` is a number of pixels that each side should keep at least; a JPEG is decoded smaller where that suffices.
-
-    Raises:
-        BadPicture: it is broken, too large, or its pixels have no known range.
-    """
-    with _opened(encoded) as picture:
-        if needed is not None:
-            picture.draft(None, (needed, needed))  # None: the mode stays
-        return _plain(ImageOps.exif_transpose(picture))
 
 
 def measure(encoded: Encoded) -> tuple[int, int, int]:
@@ -59,9 +50,18 @@ def measure(encoded: Encoded) -> tuple[int, int, int]:
 
 
 def is_gray(encoded: Path | bytes) -> bool:
-    """Say whether all channels of a picture are equal."""
-    pixels = np.asarray(open_picture(encoded))
-    return pixels.ndim == 2 or bool((pixels[..., :1] == pixels[..., 1:]).all())
+    """Say whether all channels of a picture are equal.
+
+    Raises:
+        BadPicture: it cannot be read.
+    """
+    with _opened(encoded) as picture:
+        plain = _plain(picture)
+        return plain.mode == "L" or all(_is_gray(np.asarray(band)) for _, band in _bands(plain))
+
+
+def _is_gray(pixels: np.ndarray) -> bool:
+    return bool((pixels[..., :1] == pixels[..., 1:]).all())
 
 
 def fit_picture(encoded: Encoded, shape: tuple[int, int, int], resize: str) -> np.ndarray:
@@ -75,12 +75,18 @@ def fit_picture(encoded: Encoded, shape: tuple[int, int, int], resize: str) -> n
         pixels = _with_channels(encoded, channels)
         if pixels.shape == shape:
             return pixels
-        planes = [Image.fromarray(plane) for plane in pixels]
-    else:
-        picture = open_picture(encoded, needed=2 * max(height, width))
-        planes = [picture.convert("L" if channels == 1 else "RGB")]
-    fitted = [np.atleast_3d(np.asarray(_resize(plane, (width, height), resize))) for plane in planes]
-    return np.concatenate(fitted, axis=2).transpose(2, 0, 1)
+        return _fitted([Image.fromarray(plane) for plane in pixels], shape, resize)
+    with _opened(encoded) as picture:
+        picture.draft(None, (2 * max(height, width),) * 2)  # a JPEG is decoded smaller if it may; None: the mode stays
+        plain = _plain(picture)
+        mode = "L" if channels == 1 else "RGB"
+        return _fitted([plain if plain.mode == mode else plain.convert(mode)], shape, resize)
+
+
+def _fitted(planes: list[Image.Image], shape: tuple[int, int, int], resize: str) -> np.ndarray:
+    _, height, width = shape
+    resized = [np.atleast_3d(np.asarray(_resize(plane, (width, height), resize))) for plane in planes]
+    return np.concatenate(resized, axis=2).transpose(2, 0, 1)
 
 
 @contextmanager
@@ -95,9 +101,11 @@ def _opened(encoded: Path | bytes) -> Iterator[Image.Image]:
             width, height = picture.size
             if not width * height:
                 raise BadPicture("it has no pixels")
-            if width * height > PIXEL_LIMIT:
-                raise BadPicture(f"{width} x {height} pixels are more than {PIXEL_LIMIT:,}")
-            yield picture
+            most = WEBP_LIMIT if picture.format == "WEBP" else PIXEL_LIMIT
+            if width * height > most:
+                raise BadPicture(f"{width} x {height} pixels are more than {most:,}")
+            with _large if width * height > ALONE else nullcontext():
+                yield picture
     except (BadPicture, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -107,13 +115,37 @@ def _opened(encoded: Path | bytes) -> Iterator[Image.Image]:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """Return a picture as "L" or "RGB"."""
+    """Decode a picture: upright, gray ("L") or color ("RGB"), transparency put on white, 16 bits scaled to 8.
+
+    Raises:
+        BadPicture: its pixels have no known range.
+    """
+    if picture.mode in ("I", "F"):
+        raise BadPicture("its 32-bit pixels have no known range; save it with 8 or 16 bits")
+    ImageOps.exif_transpose(picture, in_place=True)
+    mode = "L" if picture.mode in GRAY or picture.mode.startswith("I;16") else "RGB"
+    if picture.mode == mode and not picture.has_transparency_data:
+        return picture
+    if picture.width * picture.height <= BAND:
+        return _flat(picture, mode)
+    plain = Image.new(mode, picture.size)  # filled band by band, since a second copy of a large picture is large too
+    for top, band in _bands(picture):
+        plain.paste(_flat(band, mode), (0, top))
+    return plain
+
+
+def _bands(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield a picture from top to bottom in bands, each with its first row."""
+    rows = max(1, BAND // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _flat(picture: Image.Image, mode: str) -> Image.Image:
+    """Return a picture in this mode, without transparency."""
     if picture.mode.startswith("I;16"):
         wide = np.asarray(picture).astype(np.uint32)
         return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise BadPicture("its 32-bit pixels have no known range; save it with 8 or 16 bits")
-    mode = "L" if picture.mode in GRAY else "RGB"
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -148,15 +180,31 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
     is started or copied.
     """
     workers = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    remaining, pending = iter(items), deque[Future[list[Result]]]()
+    pending, held = deque[tuple[Future[list[Result]], int]](), 0
     with ThreadPoolExecutor(workers) as pool:
         try:
-            while chunk := list(islice(remaining, CHUNK)):
-                pending.append(pool.submit(lambda items: [work(item) for item in items], chunk))
-                if len(pending) > 2 * workers:
-                    yield from pending.popleft().result()
+            for chunk, size in _chunks(items):
+                pending.append((pool.submit(lambda items: [work(item) for item in items], chunk), size))
+                held += size
+                while len(pending) > 2 * workers or (pending and held > HELD):
+                    first, freed = pending.popleft()
+                    yield from first.result()
+                    held -= freed
             while pending:
-                yield from pending.popleft().result()
+                yield from pending.popleft()[0].result()
         finally:
-            for waiting in pending:
+            for waiting, _ in pending:
                 waiting.cancel()
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[tuple[list[Item], int]]:
+    """Yield items by up to sixteen, fewer where they are large, with the bytes that they hold in memory."""
+    chunk, size = list[Item](), 0
+    for item in items:
+        chunk.append(item)
+        size += len(item) if isinstance(item, bytes) else item.nbytes if isinstance(item, np.ndarray) else 0
+        if len(chunk) == CHUNK or size > HELD // CHUNK:
+            yield chunk, size
+            chunk, size = [], 0
+    if chunk:
+        yield chunk, size

@@ -5,12 +5,14 @@ import gzip
 import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from genloop.errors import GenloopError
+from genloop.guards import check_stays, fault_of
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 UNREAD_SUFFIXES = {".heic", ".heif", ".avif", ".jxl", ".jp2"}  # pictures too, and better named than passed over
@@ -42,7 +44,7 @@ def look(root: Path) -> Tree:
     """List all files below a folder by their kind.
 
     Raises:
-        GenloopError: names a link to a folder, or what is no file at all.
+        GenloopError: names a link to a folder or out of this one, a name that deceives, or what is no file at all.
     """
     names = []
     for folder, folders, files in os.walk(root):
@@ -51,10 +53,15 @@ def look(root: Path) -> Tree:
         for name in folders:
             if (Path(folder) / name).is_symlink():
                 raise GenloopError(f"{root / inside / name}: is a link to a folder; put the folder itself there")
+        for name in folders + [name for name in files if not is_skipped(name)]:
+            if fault := fault_of(name):
+                raise GenloopError(f"{root / inside / name}: its name {fault}; rename it")
         names += [(inside / name).as_posix() for name in files if not is_skipped(name)]
     tree = Tree(root)
     for name in sorted(names, key=lambda name: name.split("/")):
-        tree.files.setdefault(kind_of(root / name), []).append(name)
+        kind = kind_of(root / name)
+        check_stays(root / name, root)
+        tree.files.setdefault(kind, []).append(name)
     return tree
 
 
@@ -111,7 +118,7 @@ def _unpacked_head(path: Path, opener: Callable[..., Any]) -> bytes:
     try:
         with opener(path) as stream:
             return stream.read(HEAD)
-    except (OSError, EOFError, lzma.LZMAError, ValueError):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
         return b""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from genloop.errors import GenloopError
 from genloop.faults import explain_fault
+from genloop.guards import check_growth
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
@@ -57,10 +58,13 @@ def _open(path: Path, scratch: Path) -> StoredArray:
             if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES or not 1 <= head[3] <= 4:
                 raise GenloopError(f"{path}: is no IDX file, it begins with {head.hex(' ')}; get it anew or remove it")
             lengths = stream.read(4 * head[3])
+            if len(lengths) < 4 * head[3]:
+                raise EOFError("it ends within its header")
             shape = tuple(int(length) for length in np.frombuffer(lengths, ">u4"))
             array = StoredArray(path, 4 + len(lengths), np.dtype(TYPES[head[2]]), shape)
             expected = int(np.prod([*shape, array.dtype.itemsize], dtype=object))
             if packed:
+                check_growth(path, expected)
                 check_disk(scratch.parent, expected)
                 array = StoredArray(scratch, 0, array.dtype, shape)
                 found = _copy(stream, scratch, expected)

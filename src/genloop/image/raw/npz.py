@@ -1,5 +1,6 @@
 """NPZ: arrays by name, as numpy.savez writes them."""
 
+import re
 import shutil
 import zipfile
 import zlib
@@ -9,11 +10,13 @@ import numpy as np
 
 from genloop.errors import GenloopError
 from genloop.faults import explain_fault
+from genloop.guards import check_growth
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import Source
 from genloop.image.raw.split import official_splits, split_of_file
 from genloop.outputs import check_disk
+from genloop.reading import METHODS, PICKLED
 
 ROLES = {"images": "images", "image": "images", "x": "images", "labels": "labels", "label": "labels", "y": "labels"}
 BROKEN = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, SyntaxError)
@@ -50,7 +53,7 @@ def _unpack(path: Path, scratch: Path) -> tuple[dict[Role, StoredArray], list[st
                 if role in stored:
                     raise GenloopError(f"{path}: {', '.join(keys)}: two of them could be the {role[0]}; keep one")
                 if role:
-                    stored[role] = _extract(archive, key, scratch)
+                    stored[role] = _extract(archive, key, scratch / f"{len(stored)}.npy")
     except BROKEN as error:
         if explain_fault(error):  # of the disk, not of the file
             raise
@@ -68,14 +71,21 @@ def _role(key: str) -> Role | None:
     return roles[0], (splits[0] if splits else None)
 
 
-def _extract(archive: zipfile.ZipFile, key: str, scratch: Path) -> StoredArray:
-    """Unpack one array, so that single pictures can be read from it."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    path, member = scratch / f"{key}.npy", archive.getinfo(f"{key}.npy")
-    check_disk(scratch, member.file_size)
+def _extract(archive: zipfile.ZipFile, key: str, path: Path) -> StoredArray:
+    """Unpack one array to ``path``, which owes nothing to its name, so that single pictures can be read from it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    member = archive.getinfo(f"{key}.npy")
+    if member.compress_type not in METHODS:
+        raise ValueError("packed by an unusual method")
+    check_growth(Path(str(archive.filename)), member.file_size)
+    check_disk(path.parent, member.file_size)
     with archive.open(member) as packed, path.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)  # zipfile gives no more than the declared size
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # NumPy's parser of headers lets out whatever it comes across
+        told = PICKLED if re.search("pickle|Python object", str(error)) else str(error)
+        raise ValueError(f"{key}: {' '.join(told.split())}") from None
     by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
     return StoredArray(path, array.offset, array.dtype, array.shape, by_columns)
 

@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genloop.errors import GenloopError
+from genloop.guards import check_growth
 from genloop.image.raw.files import Tree
 from genloop.image.raw.source import LABEL_NAMES, Bad, Encoded, Source, class_positions
 from genloop.image.raw.split import official_splits, split_of_file
 
 ROWS = 64  # that are held at once
+BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def read_parquet(tree: Tree, place: object) -> Source:
@@ -35,7 +37,7 @@ def read_parquet(tree: Tree, place: object) -> Source:
     place = tree.root / names[0]
     pictures, label = _picture_column(files[0], place), _label_column(schema, place)
     rows = Rows([tree.root / name for name in names], [file.metadata.num_rows for file in files], pictures)
-    values = _labels(files, label) if label else None
+    values = _labels(files, rows.paths, label) if label else None
     kept = [index for index in range(rows.count) if values is None or values[index] is not None]
     unlabeled = sorted(set(range(rows.count)) - set(kept))
     bad = tuple(Bad(rows.name(index, tree.root), f"has no value in column '{label}'") for index in unlabeled)
@@ -57,9 +59,16 @@ def read_parquet(tree: Tree, place: object) -> Source:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, buffer_size=2**20)
-    except (pa.ArrowException, OSError) as error:
-        raise GenloopError(f"{path}: cannot be read as Parquet ({error}); write it anew") from None
+        file = pq.ParquetFile(path, buffer_size=2**20)
+        metadata = file.metadata
+        check_growth(path, sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)))
+        return file
+    except BROKEN as error:
+        raise _broken(path, error) from None
+
+
+def _broken(path: Path, error: Exception) -> GenloopError:
+    return GenloopError(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())}); write it anew")
 
 
 def _picture_column(file: pq.ParquetFile, place: object) -> str:
@@ -114,8 +123,14 @@ def _is_label(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def _labels(files: Sequence[pq.ParquetFile], column: str) -> list[Any]:
-    return [value for file in files for value in file.read([column]).column(0).to_pylist()]
+def _labels(files: Sequence[pq.ParquetFile], paths: Sequence[Path], column: str) -> list[Any]:
+    values = list[Any]()
+    for file, path in zip(files, paths, strict=True):
+        try:
+            values += file.read([column]).column(0).to_pylist()
+        except BROKEN as error:
+            raise _broken(path, error) from None
+    return values
 
 
 class Rows:
@@ -149,8 +164,8 @@ class Rows:
                         values = _decoder(batch.column(0))(batch.column(0), path)
                         yield start, values
                         start += len(values)
-            except (pa.ArrowException, OSError) as error:
-                raise GenloopError(f"{path}: cannot be read as Parquet ({error}); write it anew") from None
+            except BROKEN as error:
+                raise _broken(path, error) from None
 
 
 def _decoder(values: pa.Array) -> Callable[[pa.Array, Path], list[Encoded]]:

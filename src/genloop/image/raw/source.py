@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.guards import fault_of
 
 Encoded = Path | bytes | np.ndarray  # a picture's file, its content, or its pixels [height, width] or [..., channels]
 LABEL_NAMES = {"label", "labels", "class", "target"}  # decide where several columns could be the label
@@ -42,8 +43,11 @@ def class_positions(values: Sequence[Any], place: object) -> tuple[np.ndarray, t
     """Return labels as positions [records] in the sorted classes, and these: numbers by size, words by letter.
 
     Raises:
-        GenloopError: numbers and words are mixed.
+        GenloopError: numbers and words are mixed, or a word holds what no name may.
     """
+    for value in {value for value in values if isinstance(value, str)}:
+        if fault := fault_of(value):
+            raise GenloopError(f"{place}: the class '{value}' {fault}; rename it")
     if len({isinstance(value, str) for value in values}) > 1:
         raise GenloopError(f"{place}: labels are numbers here and words there; use one of them")
     if not len(values):

@@ -1,6 +1,5 @@
 """How generated pictures compare with held-out ones, under one protocol per data set."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from genloop.image.scores.taught import Lesson
 from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.reading import read_array, read_json
 from genloop.scored import Scored, find_copies
 
 VERSION = 2  # of the scores: figures of different versions are not compared
@@ -128,17 +128,17 @@ def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     Raises:
         GenloopError: there are fewer pictures than are compared.
     """
-    known = json.loads((reference / "reference.json").read_text())
+    known = read_json(reference / "reference.json")
     schema, choices = read_schema(reference), ImageReference.model_validate(known["choices"])
     generated = read_samples(samples, schema)
     if len(generated) < choices.count:
         told = f"{len(generated)} pictures, the scores compare {choices.count}; raise sample.count"
         raise GenloopError(f"{samples / 'samples.npz'}: {told}")
     pictures = taken(generated, np.arange(choices.count))
-    features = np.load(reference / "test_features.npy", allow_pickle=False)
+    features = read_array(reference / "test_features.npy")
     judge = Judge(load_network(reference, schema, choices), features, told_shares(schema, choices), choices.seed)
     lesson = Lesson(schema, open_records(prepared, "test"), choices)
-    train, honest = open_records(prepared, "train").as_bytes, np.load(reference / "honest.npy", allow_pickle=False)
+    train, honest = open_records(prepared, "train").as_bytes, read_array(reference / "honest.npy")
     look = partial(copies.judge, pictures.as_bytes, train, honest)
     found, copying = find_copies(look, len(train), len(pictures), choices.seed)
     suspicious = copies.most_suspicious(found, pictures.as_bytes, train, out) if found else None

@@ -13,6 +13,7 @@ from genloop.errors import GenloopError
 from genloop.image.encoding.pixels import Bytes
 from genloop.image.scores.inception_network import inception_v3, resize
 
+LARGEST = 2**30  # bytes of a file; the published ones have a tenth
 BLOCK = 32  # pictures at a time, which take about half a GiB
 
 
@@ -64,10 +65,18 @@ class Inception:
 def _read(path: Path, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this hash; what is hashed and what is read are the same bytes."""
     try:
-        content = path.expanduser().read_bytes()
-    except OSError as error:
+        path = path.expanduser()
+        size = path.stat().st_size
+        if size > LARGEST:
+            told = f"reference.inception_weights: {path} has {size:,} bytes, more than {LARGEST:,}"
+            raise GenloopError(f"{told}; docs/pictures.md says which file it should be")
+        if not path.is_file() and not path.is_dir():  # a pipe or a device, which may never end
+            raise OSError("it is no file")
+        content = path.read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:  # the latter of a user or a name that cannot be
+        told = getattr(error, "strerror", None) or str(error)
         raise GenloopError(
-            f"reference.inception_weights: {path}: cannot be read ({error.strerror}); genloop downloads nothing, "
+            f"reference.inception_weights: {path}: cannot be read ({told}); genloop downloads nothing, "
             f"so put the file there (docs/pictures.md says which one)"
         ) from None
     found = hashlib.sha256(content).hexdigest()

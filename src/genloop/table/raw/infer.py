@@ -13,8 +13,8 @@ from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, parse, parses
 
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "."))
-INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})")  # exact in double precision; codes as 00123 are none
-FLOAT = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,14})", re.ASCII)  # exact in double precision; codes as 00123 are none
+FLOAT = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 TRUTHS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y")
@@ -30,6 +30,7 @@ REPEATED = 2  # times that each value of a category occurs, on the average, at l
 PROSE = 3  # words in a text, on the average, that make it prose
 TYPED_DECIMALS = 6  # of numbers that come as such: more tell nothing of how they were written
 LARGEST = 2**53  # integer up to which all are exact in double precision
+HUGE = 1e100  # size of a number that a table may hold
 DECIMALS = 12  # more are what binary numbers look like when they are written out
 
 
@@ -74,6 +75,10 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     if pd.api.types.is_bool_dtype(values):
         return Column(name, "boolean", values=("False", "True"), missing=missing)
     if pd.api.types.is_datetime64_any_dtype(values):
+        strange = ~values.dt.year.between(1, 9999) & values.notna()
+        if strange.any():
+            row, told = int(strange.to_numpy().argmax()) + 1, "is a moment outside of the years 1 to 9999"
+            raise GenloopError(f"{place}: row {row}, column '{name}' {told}; mend it, or leave it empty")
         fraction = ".%f" if (present.dt.microsecond != 0).any() else ""
         return Column(name, "datetime", format=f"%Y-%m-%d %H:%M:%S{fraction}", missing=missing)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -91,6 +96,9 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     if not np.isfinite(numbers).all():
         row = int(np.isinf(values.to_numpy(dtype=float, na_value=0.0)).argmax()) + 1
         raise GenloopError(f"{place}: row {row}, column '{name}' is infinite; remove the row, or leave it empty")
+    if np.abs(numbers).max() > HUGE:
+        row = int((np.abs(values.to_numpy(dtype=float, na_value=0.0)) > HUGE).argmax()) + 1
+        raise GenloopError(f"{place}: row {row}, column '{name}' is beyond {HUGE:.0e}; mend it, or leave it empty")
     exact = (places for places in range(TYPED_DECIMALS + 1) if np.array_equal(np.round(numbers, places), numbers))
     return Column(name, "float", decimals=next(exact, None), missing=missing)
 
@@ -147,10 +155,22 @@ def _number(name: str, texts: pd.Series, values: list[str], place: object) -> Co
         raise GenloopError(f"{place}: {where(texts, infinite[0], name)} is infinite; remove the row, or leave it empty")
     if not all(FLOAT.fullmatch(value) for value in values):
         return None
+    check_size(name, texts, values, place)
     if any("e" in value.lower() for value in values):
         return Column(name, "float")
     decimals = [len(value.partition(".")[2]) for value in values]
     return Column(name, "float", decimals=min(max(decimals), DECIMALS), padded=min(decimals) == max(decimals))
+
+
+def check_size(name: str, texts: pd.Series, values: list[str], place: object) -> None:
+    """Refuse numbers, as text, that are so large that sums and differences of them would be infinite.
+
+    Raises:
+        GenloopError: names the row.
+    """
+    for value in values:
+        if (len(value) > 100 or "e" in value.lower()) and abs(float(value)) > HUGE:
+            raise GenloopError(f"{place}: {where(texts, value, name)} is beyond {HUGE:.0e}; mend it, or leave it empty")
 
 
 def _datetime(name: str, texts: pd.Series, values: list[str], place: object) -> Column | None:

@@ -63,6 +63,8 @@ def _told(
         raise GenloopError(f"columns.{unknown[0]}: {place} has no such column; {instead(unknown[0], names)}")
     stated = {name: choices.columns.get(name) for name in names}
     kept = {name: choice for name, choice in stated.items() if choice is None or choice.kind != "omit"}
+    if not kept:
+        raise GenloopError(f"columns: all columns of {place} are left out; keep one")
     return [tell_or_take(name, rows[name], types.get(name), place, choice) for name, choice in kept.items()]
 
 

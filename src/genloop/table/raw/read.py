@@ -6,15 +6,18 @@ pandas, which fills short rows in silence.
 
 import csv
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
 from genloop.errors import GenloopError
+from genloop.guards import Watched, check_stays
 from genloop.table.raw.parquet import check_names, first_line, read_parquet
 
 DELIMITERS = ",;\t|"
@@ -45,9 +48,11 @@ def find_tables(raw: Path) -> dict[str, Path]:
     """Return the table of a raw folder as ``all``, or the two that its names call ``train`` and ``test``.
 
     Raises:
-        GenloopError: no table, or several that are not a split.
+        GenloopError: no table, several that are not a split, or one that is a link out of the folder.
     """
     found = sorted(path for path in raw.iterdir() if path.is_file() and _suffix(path) in SUFFIXES)
+    for path in found:
+        check_stays(path, raw)
     if not found:
         raise GenloopError(f"{raw}: holds no table; put one CSV or Parquet file there, or a train and a test file")
     if len(found) == 1:
@@ -65,6 +70,8 @@ def read_table(path: Path) -> Table:
     Raises:
         GenloopError: names the line that is no row, or the column that is none.
     """
+    if not path.is_file():
+        raise GenloopError(f"{path}: is no file; name a CSV or Parquet file")
     if _suffix(path) == ".parquet":
         frame, types = read_parquet(path)
         return Table(frame, types=types)
@@ -80,19 +87,22 @@ def _suffix(path: Path) -> str:
     return Path(path.stem if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
+
+
 def _recognize(path: Path) -> Form:
     """Tell encoding and delimiter by the beginning of a file, and read its header."""
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opened(path, "rb") as file:
+        with _opened(path) as file:
             head = file.read(HEAD)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise GenloopError(f"{path}: cannot be read: {first_line(error)}") from None
     if not head.strip():
         raise GenloopError(f"{path}: is empty; put a table with a header there")
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), None) or _encoding(head)
     lines = head.decode(encoding, errors="ignore").splitlines(keepends=True)
-    if not lines[0].strip():
+    if not lines or not lines[0].strip():
         raise GenloopError(f"{path}: the first line is empty; put the names of the columns there")
     rows = {mark: list(csv.reader(lines[:20], delimiter=mark)) for mark in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda mark: _regularity(rows[mark]))
@@ -128,19 +138,20 @@ def _read_text(path: Path, form: Form) -> tuple[pd.DataFrame, Form]:
         return "skip"
 
     try:
-        table = pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, encoding=form.encoding, column_names=list(form.header), skip_rows=1
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=note
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(form.header, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        with _opened(path) as stream:
+            table = pyarrow.csv.read_csv(
+                pa.PythonFile(Watched(stream, path), mode="r"),
+                read_options=pyarrow.csv.ReadOptions(
+                    use_threads=False, encoding=form.encoding, column_names=list(form.header), skip_rows=1
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=form.delimiter, newlines_in_values=True, invalid_row_handler=note
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(form.header, pa.string()), strings_can_be_null=False
+                ),
+            )
+    except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeError) as error:
         if form.encoding == "utf-8" and "UTF8" in str(error):
             return _read_text(path, replace(form, encoding="cp1252"))
         raise GenloopError(f"{path}: cannot be read as a table: {first_line(error)}") from None

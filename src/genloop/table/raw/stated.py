@@ -9,7 +9,7 @@ import pandas as pd
 from genloop.choices import ColumnChoice
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, Kind, parse
-from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, empty, strange_type, tell, where
+from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, check_size, empty, strange_type, tell, where
 
 
 def tell_or_take(
@@ -58,6 +58,7 @@ def _column(name: str, texts: pd.Series, kind: Kind, choice: ColumnChoice, place
         return Column(name, kind)
     if kind == "float":
         _check(name, texts, [value for value in values if not FLOAT.fullmatch(value)], kind, place)
+        check_size(name, texts, values, place)
         return _float(name, values, choice)
     if kind == "datetime":
         return _datetime(name, texts, values, choice, place)
@@ -85,7 +86,11 @@ def _datetime(name: str, texts: pd.Series, values: list[str], choice: ColumnChoi
         column, _ = tell(name, texts, place)
         _check(name, texts, [] if column.kind == "datetime" else values, "datetime of a known form", place)
         return column
-    parsed = pd.to_datetime(pd.Series(values), format=choice.format, errors="coerce")
+    try:
+        parsed = pd.to_datetime(pd.Series(values), format=choice.format, errors="coerce")
+    except ValueError as error:
+        told = f"'{choice.format}' is no format of dates ({error}); write it as in '%d.%m.%Y'"
+        raise GenloopError(f"columns.{name}.format: {told}") from None
     strange = [value for value, bad in zip(values, parsed.isna(), strict=True) if bad]
     _check(name, texts, strange, f"datetime written as {choice.format}", place)
     return Column(name, "datetime", format=choice.format)

@@ -1,12 +1,12 @@
 """How generated rows compare with real ones, under one protocol per data set."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from genloop.choices import TableReference
@@ -15,6 +15,7 @@ from genloop.identity import hash_tensors
 from genloop.intervals import ROUNDS
 from genloop.outputs import replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.reading import damaged, read_array, read_json
 from genloop.scored import Scored, find_copies
 from genloop.table.encoding.columns import Column, parse
 from genloop.table.scores import copies
@@ -86,12 +87,12 @@ def hash_rows(rows: pd.DataFrame) -> str:
 
 def score(samples: Path, reference: Path, prepared: Path, out: Path) -> Scored:
     """Return the scores of generated rows and their protocol; the most suspicious ones are listed in ``out``."""
-    known = json.loads((reference / "reference.json").read_text())
+    known = read_json(reference / "reference.json")
     protocol, columns = known["protocol"], read_columns(reference)
     train, test = (read_split(reference, split, columns) for split in ("train", "test"))
     judge = Judge(train, test, protocol["target"], protocol["generated_count"], protocol["seed"])
     rows = read_samples(samples, columns, protocol["generated_count"])
-    honest = np.load(reference / "honest.npy", allow_pickle=False)
+    honest = read_array(reference / "honest.npy")
     look = partial(copies.judge, rows, train, honest, protocol["seed"])
     found, copying = find_copies(look, len(train), len(rows), protocol["seed"])
     suspicious = copies.most_suspicious(found, rows, train, out) if found else None
@@ -105,7 +106,10 @@ def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.Dat
         GenloopError: there are fewer.
     """
     path = folder / "samples.csv"
-    texts = pd.read_csv(path, dtype="string", keep_default_na=False, nrows=count, usecols=list(columns))
+    try:
+        texts = pd.read_csv(path, dtype="string", keep_default_na=False, nrows=count, usecols=list(columns))
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from None
     if len(texts) < count:
         raise GenloopError(f"{path}: {len(texts)} rows, the scores compare {count}; raise sample.count")
     found = {}
@@ -117,14 +121,18 @@ def read_samples(folder: Path, columns: dict[str, Column], count: int) -> pd.Dat
 
 def read_columns(folder: Path) -> dict[str, Column]:
     """Return the columns that are scored."""
-    states = json.loads((folder / "schema.json").read_text())["columns"]
+    states = read_json(folder / "schema.json")["columns"]
     return {column.name: column for column in map(Column.of, states) if column.kind not in UNSCORED}
 
 
 def read_split(folder: Path, split: str, columns: dict[str, Column]) -> pd.DataFrame:
     """Return the rows of a split in the types of their columns, which Parquet does not keep."""
-    rows = pd.read_parquet(folder / f"{split}.parquet", columns=list(columns))
-    return rows.astype({name: column.dtype for name, column in columns.items()})
+    path = folder / f"{split}.parquet"
+    try:
+        rows = pd.read_parquet(path, columns=list(columns))
+        return rows.astype({name: column.dtype for name, column in columns.items()})
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
+        raise damaged(path, error) from None
 
 
 def _target(stated: str | None, columns: dict[str, Column], train: pd.DataFrame) -> str:
