@@ -77,7 +77,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _named(error: BaseException, place: Path | None) -> str | None:
-    name = getattr(error, "filename", None)
+    name = getattr(error, "filename2", None) or getattr(error, "filename", None)  # the former: where a copy goes to
     if name is None or ".unfinished" in str(name):
         return str(place or name) if place or name else None
     return str(name)
