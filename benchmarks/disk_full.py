@@ -30,7 +30,7 @@ HIDDEN = (  # where else stages write, and whether they may go on without it
     ("stages.train", ".mlflow", True),
     ("stages.train", ".state", False),
 )
-CLEAR = re.compile(r"the disk is full; free some space there|GiB are free; free some space there")
+CLEAR = re.compile(r"the disk is full; free some space there|MiB are free; free some space there")
 READ_ONLY = re.compile(r"the disk can only be read; make it writable")
 
 

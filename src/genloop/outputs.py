@@ -179,5 +179,5 @@ def check_disk(path: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(path).free
     if needed > free:
-        found = f"needs {needed / 2**30:.2f} GiB of disk and {free / 2**30:.2f} GiB are free"
+        found = f"needs {needed / 2**20:,.1f} MiB of disk and {free / 2**20:,.1f} MiB are free"
         raise GenloopError(f"{path}: {found}; free some space there and run the same command again")
