@@ -226,3 +226,17 @@ def test_samples_do_not_take_the_place_of_other_files(project: Project) -> None:
     assert done.returncode == 1
     assert done.stderr == "genloop: mine: holds other files than samples, which would be lost; name a new folder\n"
     assert (project.folder / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_a_full_disk_leaves_no_bytecode_that_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    text = "\n".join(f"x{i} = {i}.5, 'text{i}'" for i in range(2000))
+    fill = f"cp -r {ROOT / 'stages'} disk/ && rm -rf disk/stages/__pycache__ && cd disk && cp ../large.py stages/"
+    (tmp_path / "large.py").write_text(text)
+    small = "mount -o remount,size=$(( $(df -k . | tail -1 | awk '{print $3}') + 8 ))k ."
+    run = f"PYTHONDONTWRITEBYTECODE= {sys.executable} -c 'import stages.large'"
+    command = (
+        f"mount -t tmpfs -o size=99m none disk && {fill} && {small} && {run} && mount -o remount,size=99m . && {run}"
+    )
+    done = unshare(command, tmp_path)
+    assert done.returncode == 0, done.stderr
