@@ -30,6 +30,7 @@ HIDDEN = (  # where else stages write, and whether they may go on without it
     ("stages.train", ".mlflow", True),
     ("stages.train", ".state", False),
 )
+HIDDEN_POINTS = [*({"pages": 2**n - 1} for n in range(9)), *({"names": names} for names in range(0, 40, 3))]
 CLEAR = re.compile(r"the disk is full; free some space there|MiB are free; free some space there")
 READ_ONLY = re.compile(r"the disk can only be read; make it writable")
 
@@ -116,7 +117,7 @@ def fill_hidden(command: Command, project: Path, place: str, goes_on: bool) -> T
     mount(disk, content)
     run(command, project)
     expected = tree(project / "data")
-    for point in [*({"pages": 2**n - 1} for n in range(9)), *({"names": n} for n in range(0, 40, 3))]:
+    for point in HIDDEN_POINTS:
         mount(disk, content)
         mark(project, command)
         before = tree(project / "data")
