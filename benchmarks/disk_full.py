@@ -31,7 +31,7 @@ HIDDEN = (  # where else stages write, and whether they may go on without it
     ("stages.train", ".state", False),
 )
 HIDDEN_POINTS = [*({"pages": 2**n - 1} for n in range(9)), *({"names": names} for names in range(0, 40, 3))]
-CLEAR = re.compile(r"the disk is full; free some space there|MiB are free; free some space there")
+CLEAR = re.compile(r"the disk is full; free some space there|are free; free some space there")
 READ_ONLY = re.compile(r"the disk can only be read; make it writable")
 
 
@@ -60,7 +60,9 @@ def judge(
     """Note whether a command that failed said why, and left the earlier outputs whole."""
     tried.points += 1
     lines = [line for line in ended.said.splitlines() if clear.search(line)]
-    named = any(line.startswith(f"genloop: {out}") for line in lines for out in command.outs)
+    named = any(
+        line.startswith((f"genloop: {out}", f"genloop: {Path(out).parent}: ")) for line in lines for out in command.outs
+    )
     if not ended.code or len(lines) != 1 or not named or "Traceback" in ended.said:
         tried.unclear.append(f"{command.name}: {ended.code}: {ended.said[-400:]!r}")
     after = {name: content for name, content in tree(disk).items() if ".unfinished" not in name}
