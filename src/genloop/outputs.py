@@ -180,5 +180,12 @@ def check_disk(path: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(path).free
     if needed > free:
-        found = f"needs {needed / 2**30:.2f} GiB of disk and {free / 2**30:.2f} GiB are free"
-        raise GenloopError(f"{path}: {found}; free some space there and run the same command again")
+        unfinished = (place.parent for place in (path, *path.parents) if place.name.endswith(".unfinished"))
+        found = f"needs {_size(needed)} of disk and {_size(free)} are free"
+        raise GenloopError(f"{next(unfinished, path)}: {found}; free some space there and run the same command again")
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes as people say it."""
+    power = min((max(count, 1).bit_length() - 1) // 10, 3)
+    return f"{count / 1024**power:,.1f} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"
