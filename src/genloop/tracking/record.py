@@ -46,9 +46,11 @@ def record(name: str, data: Path) -> dict[str, str]:
     try:
         _twice(lambda: _record(receipt, weights, samples, report, metrics))
     except FAILURES as error:
+        reason = describe(error)
+        slow = ", with MLFLOW_HTTP_REQUEST_TIMEOUT=60 if the server is only slow" if "timed out" in reason else ""
         raise GenloopError(
-            f"{name}: MLflow does not take the record ({describe(error)}); run 'dvc repro' or "
-            "'python -m genloop sync' again later"
+            f"{name}: MLflow does not take the record ({reason}); run 'dvc repro' or "
+            f"'python -m genloop sync' again later{slow}"
         ) from None  # whose text may hold a password
     return receipt
 
