@@ -120,8 +120,11 @@ class Live:
                 self._progress = time.monotonic()
                 work(following)
             except Exception as error:  # whatever a server or a disk comes up with, training goes on
-                following = None
                 failures += 1
+                if failures == 1 and following:
+                    following.ask_anew()  # few requests, which most likely get through
+                else:
+                    following = None
                 if failures > 1:
                     self._tell(describe(error))
                     if last:
