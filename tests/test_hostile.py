@@ -187,7 +187,7 @@ def test_many_faults_are_not_all_told(tmp_path: Path) -> None:
     assert lines[-1].endswith("params.yaml: 480 more; mend these first")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.text() | st.lists(st.sampled_from("{}[]:,-&*!|>'\"%@`#? \n\ta1.<~")).map("".join))
 def test_any_text_is_yaml_or_refused_in_a_line(text: str) -> None:
     told = "params.yaml: "
@@ -242,7 +242,7 @@ def test_weights_that_are_no_file_do_not_hang(tmp_path: Path) -> None:
             Inception(path, "0" * 64)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_as_outputs(content: bytes) -> None:
     import tempfile
