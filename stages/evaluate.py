@@ -5,13 +5,13 @@ from pathlib import Path
 from genloop.command import run_stage
 from genloop.config import Evaluate
 from genloop.evaluation import evaluate as evaluate_run
-from genloop.outputs import read_choices, write_json
+from genloop.outputs import read_choices
 
 
 def evaluate(run: str) -> None:
     """Score a run and report on it."""
     choices = read_choices(Path(f"data/config/{run}/evaluate.json"), Evaluate)
-    write_json(Path(f"data/metrics/{run}.json"), evaluate_run(run, choices, Path("data")))
+    evaluate_run(run, choices, Path("data"))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from genloop.command import run_stage
+from genloop.outputs import write_text
 from genloop.summary import summarize as summarize_runs
 
 
 def summarize() -> None:
     """Write the table and show it."""
     text = summarize_runs(Path("data"))
-    Path("data/summary.md").write_text(text)
+    write_text(Path("data/summary.md"), text)
     print(f"\n{text}")
 
 

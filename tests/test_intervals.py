@@ -123,6 +123,7 @@ def test_metrics_of_another_version_are_refused_by_their_place(text: str) -> Non
 def test_a_likelihood_that_one_of_both_has_hinders_nothing() -> None:
     data = {"data": {"count": 1, "sample_seed": 0}}
     assert not differences(data, data | {"likelihood": {"draws": 2}})
+    assert not differences({"arithmetic": {"from step 0": "cpu"}}, {"arithmetic": {"from step 0": "a GPU"}})
     assert differences(data | {"likelihood": {"draws": 1}}, data | {"likelihood": {"draws": 2}}) == [
         "likelihood.draws: 1 against 2"
     ]

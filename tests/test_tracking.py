@@ -9,7 +9,7 @@ from tests.conftest import Project
 
 LIST = """
 import json, sys
-from genloop.tracking.store import MARKER, Store
+from genloop.tracking.store import Store
 store = Store("tiny")
 found = {}
 for run in store.client.search_runs([store.experiment]):

@@ -1,4 +1,4 @@
-"""Training: the contract of every modality and family, the same bytes every time, and after an interruption."""
+"""Training: the contract of every modality and family, and the same bytes every time."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from genloop import callbacks, plugins
+from genloop import plugins
 from genloop.batches import Batch
 from genloop.callbacks import Row, layer_statistics, preview_epochs
 from genloop.choices import ImagePrepare, ImageReference
@@ -69,23 +69,16 @@ RUNS: dict[str, Gan | Vae] = {
 }
 
 
-class Interrupted(Exception):
-    """Stands for whatever ends a training."""
-
-
 class Watch:
-    """An observer that notes what it sees and may end the training after an epoch."""
+    """An observer that notes what it sees."""
 
-    def __init__(self, stop_after: int | None = None) -> None:
+    def __init__(self) -> None:
         self.epochs: list[int] = []
         self.previews: list[int] = []
         self.findings: list[Finding] = []
-        self.stop_after = stop_after
 
     def epoch(self, losses: Row, layers: list[Row]) -> None:
         self.epochs.append(int(losses["epoch"]))
-        if losses["epoch"] == self.stop_after:
-            raise Interrupted
 
     def preview(self, epoch: int, path: Path) -> None:
         assert path.exists()
@@ -161,21 +154,6 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(
     monkeypatch.setitem(RUNS, name, RUNS[name].model_copy(update={"seed": 1}))
     other = fit(name, data, tmp_path / "c")
     assert other["weights.safetensors"] != first["weights.safetensors"]
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_an_interrupted_training_ends_with_the_same_bytes(
-    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = fit(name, data, tmp_path / "whole")
-    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STATES", 0.0)
-    watch = Watch(stop_after=3)
-    with pytest.raises(Interrupted):
-        fit(name, data, tmp_path / "parts", watch)
-    assert (tmp_path / "parts" / "state" / "state.ckpt").exists()
-    resumed = Watch()
-    assert fit(name, data, tmp_path / "parts", resumed) == whole
-    assert resumed.epochs == [3, 4]  # the state is that of the last whole epoch
 
 
 def test_weights_and_biases_improve(data: Path, tmp_path: Path) -> None:

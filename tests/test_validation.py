@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from genloop import callbacks, fakes, held_out, plugins, training
+from genloop import fakes, held_out, plugins, training
+from genloop.arithmetic import arithmetic_of
 from genloop.autopsy import broken_layer
 from genloop.batches import Batch, Batches
 from genloop.callbacks import Row
@@ -24,12 +25,13 @@ from genloop.held_out import Plan, plan_checks, split_records
 from genloop.image.data import PictureRecords
 from genloop.kernel import kernel_distance, kernel_distance_by_record
 from genloop.repeats import Repeats
+from genloop.states import StateFiles
 from genloop.system import NotFinite
 from genloop.training import open_training, train
 from genloop.validation import Check, bound_vitals
 from genloop.watching import Checks
 from tests.conftest import tiny_pictures, tiny_table
-from tests.test_training import Interrupted, Watch
+from tests.test_training import Watch
 
 PICTURES: dict[str, Any] = {"data": "tiny", "modality": "image", "epochs": 4, "width": 4, "latent": 4, "batch": 16}
 ROWS: dict[str, Any] = {"data": "rows", "modality": "table", "epochs": 4, "width": 8, "latent": 4, "batch": 32}
@@ -159,7 +161,7 @@ def walked(values: list[float], patience: int | None = None, copies_from: float 
     """The checks of a walk, and when it ended."""
     walk = Walk(copies_from)
     checks = Checks("elbo", Plan(frozenset(range(1, 100)), 0), walk.check, patience)
-    trainer = training.build_trainer(RUNS["vae"], 100, [checks], Path())
+    trainer = training.build_trainer(RUNS["vae"], 100, [checks], StateFiles(Path()))
     for epoch, value in enumerate(values):
         walk.to(value)
         trainer.fit_loop.epoch_progress.current.completed = epoch
@@ -316,21 +318,6 @@ def test_weights_of_a_vae_that_learns_by_heart_are_those_before(data: Path, tmp_
     assert [found.disease for found in watch.findings] == ["plateau"]
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_an_interrupted_training_keeps_the_same_weights(
-    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, often: None
-) -> None:
-    run = with_keys(RUNS[name], patience=3)
-    whole = fit(run, data, tmp_path / "whole")
-    known = facts(tmp_path / "whole")
-    assert len(known["checks"]) == 4
-    assert known["figure"] == ("elbo" if name == "vae" else "kernel_distance")
-    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN_STATES", 0.0)
-    with pytest.raises(Interrupted):
-        fit(run, data, tmp_path / "parts", Watch(stop_after=3))
-    assert fit(run, data, tmp_path / "parts") == whole
-
-
 def test_without_validation_the_last_weights_are_kept(data: Path, tmp_path: Path) -> None:
     fit(with_keys(RUNS["gan"], validation=0.0), data, tmp_path)
     assert facts(tmp_path) == {
@@ -341,6 +328,7 @@ def test_without_validation_the_last_weights_are_kept(data: Path, tmp_path: Path
         "validation_records": 0,
         "checks": [],
         "findings": [],
+        "arithmetic": {"from step 0": str(arithmetic_of(RUNS["gan"]))},
     }
     assert "validation" not in pd.read_csv(tmp_path / "out/losses.csv")
 

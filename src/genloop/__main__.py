@@ -83,12 +83,18 @@ def trained(name: str) -> Path:
 
 
 def sample_run(name: str, keys: list[str], out: Path) -> None:
-    """Draw records with the run's own choices of ``sample:``, but for the keys that are given."""
+    """Draw records with the run's own choices of ``sample:``, but for the keys that are given.
+
+    Raises:
+        GenloopError: ``out`` holds something other than samples, which would be lost.
+    """
     from genloop.config import Sample
     from genloop.outputs import read_choices
     from genloop.resolve import override
     from genloop.sampling import sample
 
+    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise GenloopError(f"{out}: holds other files than samples, which would be lost; name a new folder")
     known = read_choices(Path("data/config") / name / "sample.json", Sample)
     sample(trained(name), override(known, keys), out)
     print(f"{out}: written")

@@ -54,17 +54,27 @@ class Batches:
         self.steps = len(records) // self.batch  # per epoch; records that fill no batch wait for another epoch
         numbers = self.batch * records.gather([0]).numel()
         self.at_once = min(max(NUMBERS_AT_ONCE // numbers, 1), STEPS_AT_ONCE)
+        self.given = 0  # steps of the epoch whose batches were handed over
 
     def __len__(self) -> int:
         """Return how often batches are handed over per epoch."""
         return -(-self.steps // self.at_once)
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        """Yield this device's part of the batches of the current epoch."""
+        """Yield this device's part of the batches of the current epoch, from where a resumed training had been."""
         epoch = self.epoch()
         order = keyed_generator(self.run.seed, "order", epoch).permutation(len(self.records))
-        for first in range(0, self.steps, self.at_once):
-            yield [self._part(order, epoch, step) for step in range(first, min(first + self.at_once, self.steps))]
+        for first in range(self.given % self.steps, self.steps, self.at_once):
+            self.given = min(first + self.at_once, self.steps)
+            yield [self._part(order, epoch, step) for step in range(first, self.given)]
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how far the epoch is, for resuming; Lightning asks for it."""
+        return {"given": self.given}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there."""
+        self.given = state_dict["given"]
 
     def _part(self, order: np.ndarray, epoch: int, step: int) -> Batch:
         start = step * self.batch

@@ -1,6 +1,6 @@
-"""What happens around the steps of a training: curves, layer statistics, previews, progress, state."""
+"""What happens around the steps of a training: curves, layer statistics, previews, progress."""
 
-import time
+import os
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,7 +22,6 @@ from genloop.randomness import keyed_seed
 from genloop.watching import Checks
 
 Row = dict[str, float | int | str]
-SECONDS_BETWEEN_STATES = 10.0
 
 
 @runtime_checkable
@@ -76,12 +75,12 @@ class Curves(Callback):
         self.observer.epoch(row, layers)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the rows so far, for resuming."""
-        return {"losses": self.losses, "layers": self.layers}
+        """Return the rows so far and the sums of an epoch that is not over, for resuming."""
+        return {"losses": self.losses, "layers": self.layers, "sums": self._sums}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from saved rows."""
-        self.losses, self.layers = state_dict["losses"], state_dict["layers"]
+        self.losses, self.layers, self._sums = (state_dict[name] for name in ("losses", "layers", "sums"))
 
 
 def layer_statistics(networks: nn.Module) -> list[Row]:
@@ -107,11 +106,13 @@ class Previews(Callback):
         self.run, self.folder, self.observer = run, folder, observer
         self.module = plugins.data(run.modality)
         self.schema, self.conditions = schema, shown_conditions(run, schema)
+        self.begun = False
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
-        """Draw what random weights generate."""
-        if trainer.current_epoch == 0:
+        """Draw what random weights generate, unless the training goes on."""
+        if not self.begun:
             self._draw(trainer, system, 0)
+            self.begun = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
         """Draw what has been learned so far."""
@@ -122,7 +123,9 @@ class Previews(Callback):
         if epoch in preview_epochs(int(trainer.max_epochs or 1), self.run.previews):
             path = self.folder / f"epoch_{epoch:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.module.draw(self._records(system), self.schema).save(path)
+            with path.open("wb") as stream:
+                self.module.draw(self._records(system), self.schema).save(stream, "png")
+                os.fsync(stream.fileno())  # the states that are saved from now on rely on it
             self.observer.preview(epoch, path)
 
     def _records(self, system: Any) -> Tensor:
@@ -131,6 +134,14 @@ class Previews(Callback):
         latents = system.sampled["prior"].sample(len(self.conditions)).to(system.device)
         with evaluating(network):
             return network(latents, self.conditions.to(system.device)).sample().cpu()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return that the first picture is drawn, for resuming."""
+        return {"begun": self.begun}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on."""
+        self.begun = state_dict["begun"]
 
 
 def preview_epochs(epochs: int, previews: int) -> set[int]:
@@ -147,7 +158,8 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
         """Open the bar where a resumed training goes on."""
-        total, done = (self.batches.steps * int(epochs or 1) for epochs in (trainer.max_epochs, trainer.current_epoch))
+        total = self.batches.steps * int(trainer.max_epochs or 1)
+        done = self.batches.steps * trainer.current_epoch + self.batches.given
         silent = True if trainer.global_rank else None  # None: silent where nobody watches
         self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=silent, mininterval=0.5)
 
@@ -163,21 +175,6 @@ class Progress(Callback):
         """Close the bar, also after a failure."""
         if self.bar is not None:
             self.bar.close()
-
-
-class SaveState(Callback):
-    """Saves all that is needed to go on, at the end of an epoch, when the last time is long enough ago."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.saved = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, system: Any) -> None:
-        """Write the state; Lightning replaces the file as a whole."""
-        due = time.monotonic() - self.saved >= SECONDS_BETWEEN_STATES
-        if trainer.strategy.broadcast(due):  # all devices save together
-            trainer.save_checkpoint(self.path)
-            self.saved = time.monotonic()
 
 
 class Devices(Callback):

@@ -29,6 +29,8 @@ class Trainer(Choices):
     strategy: Literal["auto", "ddp"] = "auto"  # auto: ddp where there are several
     nodes: Count = 1
     compile: bool = False  # networks by torch.compile: worth its start for long trainings
+    deterministic: bool = True  # refuse kernels without a deterministic form, so that equal runs give equal bytes
+    save_every: Annotated[float, Field(gt=0)] = 60.0  # seconds between two states to go on from within an epoch
 
 
 class Limits(Choices):

@@ -1,4 +1,4 @@
-"""The one exception that is shown to people without a traceback."""
+"""The exceptions that are shown to people without a traceback."""
 
 LONGEST = 1500  # characters of a line that are shown; a cell of a table may hold millions
 KEPT_END = 400  # of these from its end, which says what to do
@@ -14,6 +14,19 @@ class GenloopError(Exception):
     def __str__(self) -> str:
         """Return the lines, shortened in their middle where they are too long."""
         return "\n         ".join(_shortened(printable(str(line))) for line in self.args)
+
+
+class Interrupted(GenloopError):
+    """Work that ended before its time and can go on; the message says how."""
+
+    def __init__(self, message: str, code: int) -> None:
+        """Take the line for people and the exit code."""
+        super().__init__(message)
+        self.code = code
+
+
+class Terminated(BaseException):
+    """The system or another person ends this process, which cleans up before it goes."""
 
 
 def printable(text: str) -> str:

@@ -6,28 +6,35 @@ from typing import Any
 from genloop import plugins
 from genloop.bound_scores import bound_scores
 from genloop.config import Gan, GanEvaluate, Vae, VaeEvaluate
+from genloop.formats import read_run
 from genloop.identity import group_of, hash_folder
 from genloop.illustrations import Illustration
 from genloop.intervals import Figures
 from genloop.latents import draw_latents
 from genloop.numerics import make_reproducible
-from genloop.outputs import replace_folder
+from genloop.outputs import replace_folder, write_json
 from genloop.reading import read_json
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
-from genloop.sampling import load_run
 
 
 def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
-    """Return the scores of a run with all that belongs to them, and write its report to ``data/reports/<run>``."""
+    """Write the scores of a run to ``data/metrics/<run>.json`` and its report to ``data/reports/<run>``.
+
+    Both are ready before either takes its place, so that no fault leaves a report without its scores.
+
+    Returns:
+        the scores with all that belongs to them.
+    """
     weights, samples = data / "weights" / name, data / "samples" / name
-    run = load_run(weights)
+    run = read_run(weights)
     make_reproducible(run.threads)
     with replace_folder(data / "reports" / name) as folder:
         scored = plugins.scores(run.modality).score(
             samples, data / "reference" / run.data, data / "prepared" / run.data, folder
         )
-        figures, protocol, illustrations = scored.figures, {"data": scored.protocol}, list[Illustration]()
+        training, illustrations = read_training(weights), list[Illustration]()
+        figures, protocol = scored.figures, {"data": scored.protocol, "arithmetic": arithmetic_told(training)}
         if isinstance(run, Vae) and isinstance(choices, VaeEvaluate):
             figures |= bound_scores(weights, run, data / "prepared" / run.data, choices)
             protocol["likelihood"] = choices.model_dump(exclude={"family"})
@@ -41,11 +48,18 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             samples,
             illustrations,
             scored.suspicious,
-            read_training(weights),
+            training,
             metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
+        write_json(data / "metrics" / f"{name}.json", metrics)
     return metrics
+
+
+def arithmetic_told(training: dict[str, Any]) -> dict[str, str]:
+    """Return what a training computed with, where equal trainings give equal bytes, and what holds elsewhere."""
+    made = training.get("arithmetic", {"from step 0": "not noted by the version that trained it"})
+    return {**made, "elsewhere": "other bytes, scores like those of another seed"}
 
 
 def described(

@@ -13,8 +13,10 @@ from genloop.callbacks import Curves
 from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.doctoring import Doctor
+from genloop.formats import state_format
 from genloop.outputs import replace_folder, write_json
 from genloop.plugins import Records, Schema
+from genloop.resume import SaveState
 from genloop.watching import Checks
 
 CURVES = ("epoch", "records_seen")
@@ -31,6 +33,7 @@ class Training(NamedTuple):
     curves: Curves
     checks: Checks | None
     doctor: Doctor
+    saving: SaveState
 
     @property
     def kept_epoch(self) -> int:
@@ -56,6 +59,7 @@ class Training(NamedTuple):
             "validation_records": sum(map(len, self.parts[1:])),
             "checks": checks.checks if checks else [],
             "findings": [found.state() for found in self.doctor.findings],
+            "arithmetic": {f"from step {step}": str(made) for step, made in self.saving.arithmetic},
         }
 
 
@@ -85,7 +89,7 @@ def save_training(training: Training, prepared: Path, state: Path, out: Path) ->
     layers = pd.DataFrame(training.curves.layers, columns=LAYERS)
     with replace_folder(out) as folder:
         (folder / "weights.safetensors").write_bytes(save(tensors_of(networks)))
-        write_json(folder / "run.json", training.run.model_dump())
+        write_json(folder / "run.json", state_format(training.run.model_dump()))
         write_json(folder / "schema.json", known)
         write_json(folder / "training.json", training.facts())
         losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")

@@ -3,6 +3,7 @@
 from typing import Any
 
 OWN = ("sample_seed",)  # what may differ: luck, not the way of scoring
+NOTED = ("arithmetic",)  # groups that say how a run was made, not how it was scored
 
 
 def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
@@ -11,7 +12,7 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     A group of scores that just one of them has, such as the likelihood of a VAE, keeps nobody from comparing the rest.
     """
     found = []
-    for group in sorted(first.keys() & second.keys()):
+    for group in sorted((first.keys() & second.keys()) - set(NOTED)):
         for key in sorted(first[group].keys() | second[group].keys()):
             ours, theirs = first[group].get(key), second[group].get(key)
             if ours != theirs and key not in OWN:

@@ -9,21 +9,17 @@ from torch import Tensor, nn
 
 from genloop import plugins
 from genloop.conditions import drawn_conditions, shown_conditions
-from genloop.config import Gan, ImageSample, TableSample, Train, Vae
+from genloop.config import Gan, ImageSample, TableSample, Vae
+from genloop.formats import read_run
 from genloop.identity import hash_tensors, read_tensors
 from genloop.numerics import make_reproducible
-from genloop.outputs import read_choices, replace_folder, write_json
+from genloop.outputs import replace_folder, write_json
 from genloop.priors import FittedMixture, build_prior
 from genloop.randomness import keyed_seed
 
 T = TypeVar("T", bound=nn.Module)
 Tensors = dict[str, Tensor]
 Sampler = Callable[[Tensor], Tensor]  # conditions to a latent for each, drawn from the global generator
-
-
-def load_run(weights: Path) -> Gan | Vae:
-    """Read the resolved choices that a folder of weights was trained with."""
-    return read_choices(weights / "run.json", Train)
 
 
 def load_network(tensors: Tensors, network: T, name: str) -> T:
@@ -79,7 +75,7 @@ class Source:
 
     def __init__(self, weights: Path) -> None:
         """Load what a run's records come from."""
-        self.run = load_run(weights)
+        self.run = read_run(weights)
         make_reproducible(self.run.threads)
         self.module = plugins.data(self.run.modality)
         self.schema: Any = self.module.read_schema(weights)

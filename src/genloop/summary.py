@@ -1,12 +1,12 @@
 """The closing table: all runs, their scores beside those of real and of trivial records, and their pictures."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from genloop.comparison import Entry, Value, comparable, group_runs, read_metrics, value_of
 from genloop.errors import GenloopError
+from genloop.masking import without_login
 from genloop.reading import read_json
 from genloop.workspace import main_root
 
@@ -96,8 +96,7 @@ def _row(name: str, seeds: str, values: list[Value | None]) -> str:
 def ui_command() -> str:
     """Return the command that starts the MLflow UI on the store that the runs are in."""
     if address := os.environ.get("MLFLOW_TRACKING_URI"):
-        shown = re.sub(r"//[^/]*@", "//", address)  # without a name and a password, which the table is no place for
-        return f"open {shown}" if address.startswith("http") else "mlflow ui --host 127.0.0.1"
+        return f"open {without_login(address)}" if address.startswith("http") else "mlflow ui --host 127.0.0.1"
     inside = Path.cwd().resolve() == main_root()
     folder = Path() if inside else main_root()
     return f"mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///{folder / '.mlflow' / 'mlflow.db'}"

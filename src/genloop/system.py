@@ -51,6 +51,14 @@ class System(lightning.LightningModule):
         """Forget the steps of the last epoch."""
         self.steps_seen = []
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the steps of an epoch that is not over, for resuming."""
+        checkpoint["steps_seen"] = [tuple(step) for step in self.steps_seen]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from saved ones."""
+        self.steps_seen = [Step(*step) for step in checkpoint["steps_seen"]]
+
     def training_step(self, batches: list[Batch], batch_idx: int) -> Curves:
         """Make a step with each batch; return the sums of their curves.
 

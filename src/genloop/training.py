@@ -3,18 +3,18 @@
 import logging
 import shutil
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 
 from genloop import plugins
+from genloop.arithmetic import arithmetic_of
 from genloop.batches import Batches
-from genloop.callbacks import Curves, Devices, Observer, Previews, Progress, SaveState
+from genloop.callbacks import Curves, Devices, Observer, Previews, Progress
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
 from genloop.doctor import Finding
@@ -27,7 +27,9 @@ from genloop.numerics import make_reproducible
 from genloop.outcome import Training, are_finite, save_training
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_seed
+from genloop.resume import Ending, SaveState
 from genloop.schedule import resolve_epochs
+from genloop.states import Alone, StateFiles
 from genloop.system import NotFinite
 from genloop.validation import examiner
 from genloop.watching import Checks
@@ -59,36 +61,26 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
         observer: follows along.
 
     Raises:
+        Interrupted: it was stopped, and its state is saved.
         GenloopError: another process trains the same, the memory does not suffice, or the numbers broke; the best
             weights until then are written all the same.
     """
-    try:
-        with _alone(state):
-            make_reproducible(run.threads)
-            training, failure = _fit(name, run, prepared, state, observer)
-            good = failure is None or are_finite(training.networks())
-            if process_rank() == 0:
-                if good:
-                    save_training(training, prepared, state, out)
-                shutil.rmtree(state)
-            if failure:
-                raise GenloopError(f"{name}: {failure.line}; {_what_is_left(training, good, out)}")
-    except Timeout:
-        raise GenloopError(f"{name}: another process is training exactly this; wait for it or stop it") from None
+    with nullcontext() if process_rank() else Alone(name, state):  # further processes of a training follow its first
+        make_reproducible(run.threads, run.trainer.deterministic)
+        training, failure = _fit(name, run, prepared, state, observer)
+        good = failure is None or are_finite(training.networks())
+        if process_rank() == 0:
+            if good:
+                save_training(training, prepared, state, out)
+            shutil.rmtree(state)
+        if failure:
+            raise GenloopError(f"{name}: {failure.line}; {_what_is_left(training, good, out)}")
 
 
 def _what_is_left(training: Training, good: bool, out: Path) -> str:
     if not good:
         return "no weights were good"
     return f"{out} has the last good weights, those after epoch {training.kept_epoch}"
-
-
-def _alone(state: Path) -> AbstractContextManager[object]:
-    """Hold the state for this training; further processes of the same training follow its first."""
-    if process_rank():
-        return nullcontext()
-    state.mkdir(parents=True, exist_ok=True)
-    return FileLock(state.with_suffix(".lock"), timeout=0)
 
 
 def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Observer) -> tuple[Training, Finding | None]:
@@ -107,6 +99,8 @@ def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Obser
         checks = Checks(figure_of(run), plan, examine, run.patience)
     curves = Curves(batches, checks, observer)
     doctor = Doctor(name, batches.steps, curves, checks, observer)
+    files, ending = StateFiles(state), Ending(name)
+    saving = SaveState(files, run.trainer.save_every, batches, ending, arithmetic_of(run))
     callbacks = [
         Devices(batches),
         *([checks] if checks else []),
@@ -114,21 +108,23 @@ def _fit(name: str, run: Gan | Vae, prepared: Path, state: Path, observer: Obser
         doctor,
         Previews(run, schema, state / "previews", observer),
         Progress(name, batches),
-        SaveState(state / "state.ckpt"),
+        saving,
     ]
-    trainer = build_trainer(run, epochs, callbacks, state)
+    trainer = build_trainer(run, epochs, callbacks, files)
     if run.trainer.compile:
         system.compile_networks()
-    saved = state / "state.ckpt"
-    training = Training(run, parts, schema, system, curves, checks, doctor)
+    training = Training(run, parts, schema, system, curves, checks, doctor, saving)
     try:
-        trainer.fit(system, batches, ckpt_path=saved if saved.exists() else None, weights_only=True)
+        with ending:
+            trainer.fit(system, batches, ckpt_path=files.newest(), weights_only=True)
     except NotFinite as failure:
         return training, doctor.dissect(failure, system)
+    except SystemExit:  # what Lightning makes of it
+        raise KeyboardInterrupt from None
     return training, None
 
 
-def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder: Path) -> lightning.Trainer:
+def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], files: StateFiles) -> lightning.Trainer:
     """Return Lightning's trainer: on a GPU where there is one, and with nothing that genloop does itself."""
     choices = run.trainer
     parallel = choices.strategy == "ddp" or choices.devices * choices.nodes > 1
@@ -139,13 +135,14 @@ def build_trainer(run: Gan | Vae, epochs: int, callbacks: list[Callback], folder
         num_nodes=choices.nodes,
         strategy="ddp_find_unused_parameters_true" if parallel else "auto",  # a GAN's losses each use one network
         max_epochs=epochs,
-        deterministic=True,
+        deterministic=choices.deterministic,
         callbacks=callbacks,
+        plugins=[files],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        default_root_dir=folder,
+        default_root_dir=files.folder,
     )
 
 

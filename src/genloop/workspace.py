@@ -1,8 +1,11 @@
 """Where things lie that outlive a workspace: in the main checkout, also from worktrees and DVC's temporary folders."""
 
 import os
+import secrets
 import subprocess
 from pathlib import Path
+
+from filelock import FileLock
 
 
 def git(*arguments: str, folder: Path | None = None) -> str | None:
@@ -27,3 +30,20 @@ def main_root() -> Path:
 def state_folder(run: str, fingerprint: str) -> Path:
     """Return the folder of what an interrupted training needs to go on; equal trainings share it, others never."""
     return main_root() / ".state" / f"{run}-{fingerprint[:16]}"
+
+
+def trainer_lock(run: str, fingerprint: str) -> Path:
+    """Return the file that a training holds locked for as long as it lives."""
+    return state_folder(run, fingerprint).with_suffix(".lock")
+
+
+def checkout_id() -> str:
+    """Return what tells this checkout from others: drawn at random on first use, and kept with the states."""
+    path = main_root() / ".state" / "checkout"
+    path.parent.mkdir(exist_ok=True)
+    with FileLock(path.with_suffix(".lock"), timeout=10):
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            unfinished.write_text(secrets.token_hex(16))
+            unfinished.replace(path)
+        return path.read_text()

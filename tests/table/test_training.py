@@ -1,4 +1,4 @@
-"""Both families on rows: trained, interrupted, asked, scored, and their gaps filled."""
+"""Both families on rows: trained, asked, scored, and their gaps filled."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from genloop.table.fill import fill
 from genloop.table.networks.layout import Layout
 from genloop.training import train
 from tests.conftest import tiny_table
-from tests.test_training import Interrupted, Watch, evaluated
+from tests.test_training import Watch, evaluated
 
 COMMON: dict[str, Any] = {"data": "rows", "modality": "table", "epochs": 4, "width": 16, "latent": 4, "batch": 32}
 RUNS: dict[str, Gan | Vae] = {
@@ -75,17 +75,6 @@ def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_pa
     baselines = scores["baselines"]
     assert baselines["real"]["pairs"] > baselines["marginals"]["pairs"]
     assert baselines["bootstrap"]["closer_than_held_out"] > 0.9
-
-
-@pytest.mark.parametrize("name", ["gan", "vae"])
-def test_an_interrupted_training_ends_with_the_same_bytes(
-    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = fit(name, data, tmp_path / "whole")
-    monkeypatch.setattr("genloop.callbacks.SECONDS_BETWEEN_STATES", 0.0)
-    with pytest.raises(Interrupted):
-        fit(name, data, tmp_path / "parts", Watch(stop_after=2))
-    assert fit(name, data, tmp_path / "parts") == whole
 
 
 def test_what_is_asked_for_is_in_every_row(data: Path, tmp_path: Path) -> None:

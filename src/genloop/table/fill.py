@@ -11,6 +11,7 @@ import pyarrow.parquet
 import torch
 
 from genloop.errors import GenloopError
+from genloop.outputs import replace_file
 from genloop.randomness import keyed_seed
 from genloop.sampling import Source, decode
 from genloop.table.data import block, told
@@ -47,17 +48,22 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     blocks = (_filled(source, typed[start : start + size], seed, start, table) for start in range(0, len(typed), size))
     filled = pd.concat(blocks, ignore_index=True)
     check_rules(encoding.rules, filled, encoding.by_name, table)
-    out.parent.mkdir(parents=True, exist_ok=True)
     columns = [column for column in encoding.columns if column.kind != "key"]
+    with replace_file(out) as unfinished:
+        _write(raw, filled, gaps, columns, unfinished)
+    return int(gaps[[column.name for column in columns]].to_numpy().sum())
+
+
+def _write(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column], out: Path) -> None:
+    """Write the table with its gaps filled in the form that ``out`` is named for."""
     if out.suffix == ".parquet":
         pyarrow.parquet.write_table(_as_parquet(raw, filled, gaps, columns), out)
-    else:
-        texts = raw.frame.astype("string")
-        for column in columns:
-            written = write(column, filled[column.name])
-            texts[column.name] = texts[column.name].where(~gaps[column.name], written)
-        texts.to_csv(out, index=False, lineterminator="\n")
-    return int(gaps[[column.name for column in columns]].to_numpy().sum())
+        return
+    texts = raw.frame.astype("string")
+    for column in columns:
+        written = write(column, filled[column.name])
+        texts[column.name] = texts[column.name].where(~gaps[column.name], written)
+    texts.to_csv(out, index=False, lineterminator="\n")
 
 
 def _as_parquet(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column]) -> pa.Table:

@@ -8,19 +8,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from genloop.config import Training
 from genloop.devices import process_rank
 from genloop.doctor import Finding
+from genloop.errors import Interrupted, Terminated
 from genloop.identity import hash_weights
+from genloop.masking import describe
 
 if TYPE_CHECKING:
-    from genloop.tracking.store import Store
+    from genloop.tracking.following import Following
 
-PATIENCE = 5.0  # seconds without progress after which the end of a training no longer waits for the log
-Work = Callable[["Store", str], None]
+PATIENCE = 4.5  # seconds without progress after which the end of a training no longer waits for the log
+LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets on; PATIENCE if it was away before
+SECONDS_BETWEEN_TRIES = 30.0  # while the server is away
+MOST_WAITING, MOST_PICTURES = 10_000, 50  # that are kept for it; the others are left to ``record``
+INTERRUPTIONS = (KeyboardInterrupt, SystemExit, Interrupted, Terminated)
+Work = Callable[["Following"], None]
 
 
 class Live:
@@ -30,10 +36,11 @@ class Live:
         """Take the run's name, choices and fingerprint; nothing is imported or sent yet."""
         self.name, self.run, self.fingerprint = name, run, fingerprint
         self._work: SimpleQueue[Work | None] = SimpleQueue()
+        self._pictures = BoundedSemaphore(MOST_PICTURES)  # places for them in the queue
+        self._begun = False
+        self._ending = Event()
+        self._telling = Lock()  # taken for ever by whoever tells first
         self._progress = time.monotonic()
-        self._broken = Event()
-        self._known: set[int] = set()
-        self._known_previews: set[int] = set()
         self._thread = Thread(target=self._send_all, daemon=True)
 
     def __enter__(self) -> "Live":
@@ -43,99 +50,95 @@ class Live:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Close the run, as failed after an exception, and wait for the thread as long as it gets on."""
-        if kind is not None:
-            self._work.put(lambda store, run_id: store.client.set_terminated(run_id, "FAILED"))
+        """Close the run of a training that was interrupted or failed; wait a while for the thread if it gets on."""
+        if kind is not None and self._begun:
+            status = "KILLED" if issubclass(kind, INTERRUPTIONS) else "FAILED"
+            self._put(lambda following: following.end(status))
         self._work.put(None)
-        self._progress = time.monotonic()
+        self._ending.set()
+        self._progress = end = time.monotonic()
         while self._thread.is_alive() and time.monotonic() - self._progress < PATIENCE:
-            self._thread.join(0.05)
+            if time.monotonic() - end > (PATIENCE if self._telling.locked() else LONGEST_WAIT):
+                break
+            self._thread.join(0.02)
         if self._thread.is_alive():
-            self._give_up(f"no answer for {PATIENCE:.0f} s")
+            self._tell(f"nothing for {PATIENCE} s, or not through after {LONGEST_WAIT:.0f} s")
 
     def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]]) -> None:
         """Send an epoch's curves."""
         now = int(time.time() * 1000)
-        self._work.put(lambda store, run_id: self._send_epoch(store, run_id, losses, layers, now))
+        if self._work.qsize() < MOST_WAITING:
+            self._put(lambda following: following.epoch(losses, layers, now))
 
     def preview(self, epoch: int, path: Path) -> None:
         """Send a picture of what the networks generate; it is read at once, since its folder will move."""
-        from PIL import Image
-
-        picture = Image.open(path).copy()
-        self._work.put(lambda store, run_id: self._send_preview(store, run_id, epoch, picture))
+        if self._pictures.acquire(blocking=False):
+            picture = path.read_bytes()
+            self._put(lambda following: self._send_preview(following, epoch, picture))
 
     def finding(self, found: Finding) -> None:
         """Send a disease."""
         now = int(time.time() * 1000)
-        self._work.put(lambda store, run_id: self._send_finding(store, run_id, found, now))
+        self._put(lambda following: following.finding(found, now))
 
     def finish(self, out: Path) -> None:
         """Name the run after its weights; if another run already holds exactly these, this one gives way."""
+        if process_rank() == 0:
+            weights = hash_weights(out / "weights.safetensors")
+            self._put(lambda following: following.finish(weights))
+
+    def _put(self, work: Work) -> None:
+        """Leave work to the thread, which begins with the first: by then the training has its lock and goes on."""
         if process_rank():
             return
-        weights = hash_weights(out / "weights.safetensors")
-        self._work.put(lambda store, run_id: self._close(store, run_id, weights))
+        self._work.put(work)
+        if not self._begun:
+            self._begun = True
+            self._work.put(lambda following: following.close_abandoned())
+
+    def _send_preview(self, following: "Following", epoch: int, picture: bytes) -> None:
+        following.preview(epoch, picture)
+        self._pictures.release()
 
     def _send_all(self) -> None:
-        try:
-            from genloop.tracking.store import Store
+        """Carry out one piece of work after the other, each until it succeeds; what was sent before is not sent again.
 
-            store = Store(self.run.data)
-            run_id = self._open(store)
-            while (work := self._work.get()) is not None:
-                work(store, run_id)
+        The first failure may be of a moment, so that it is told, and waited after, only if the next try fails as well.
+        """
+        following: Following | None = None
+        work: Work | None = None
+        failures = 0
+        while True:
+            last = self._ending.is_set()  # the try that begins now: one is made when the training is over
+            try:
+                following = following or self._connect()
+                work = work or self._work.get()
+                if work is None:
+                    return
+                following.open()
                 self._progress = time.monotonic()
-        except Exception as error:  # whatever a server or a disk comes up with, training goes on
-            self._give_up(" ".join(str(error).split())[:200] or type(error).__name__)
+                work(following)
+            except Exception as error:  # whatever a server or a disk comes up with, training goes on
+                following = None
+                failures += 1
+                if failures > 1:
+                    self._tell(describe(error))
+                    if last:
+                        return
+                    self._ending.wait(SECONDS_BETWEEN_TRIES)
+            else:
+                work, failures = None, 0
+                self._progress = time.monotonic()
 
-    def _give_up(self, reason: str) -> None:
-        if not self._broken.is_set():
-            self._broken.set()
-            print(
-                f"genloop: {self.name}: MLflow does not take the live log ({reason}); 'record' will complete it",
-                file=sys.stderr,
-            )
+    def _connect(self) -> "Following":
+        from genloop.tracking.following import Following
 
-    def _open(self, store: "Store") -> str:
-        """Go on in the run with this fingerprint, interrupted or finished, or begin one."""
-        from genloop.tracking.pictures import logged_previews
-        from genloop.tracking.store import identity_tags
+        following = Following(self.name, self.run, self.fingerprint)
+        self._progress = time.monotonic()
+        return following
 
-        known = store.find(run=self.name, fingerprint=self.fingerprint)
-        if known:
-            run_id = str(known[-1].info.run_id)
-            self._known = store.logged_epochs(run_id)
-            self._known_previews = logged_previews(store.client, run_id)
-            if known[-1].info.status != "FINISHED":
-                store.client.update_run(run_id, status="RUNNING")
-            return run_id
-        return store.begin(self.name, self.run, identity_tags(self.name, self.run, self.fingerprint))
-
-    def _send_epoch(
-        self, store: "Store", run_id: str, losses: dict[str, Any], layers: list[dict[str, Any]], now: int
-    ) -> None:
-        from genloop.tracking.store import epoch_metrics
-
-        if losses["epoch"] not in self._known:
-            store.log(run_id, epoch_metrics(losses, layers, now))
-
-    def _send_preview(self, store: "Store", run_id: str, epoch: int, picture: Any) -> None:
-        from genloop.tracking.pictures import log_preview
-
-        if epoch not in self._known_previews:
-            log_preview(store.client, run_id, epoch, picture)
-
-    def _send_finding(self, store: "Store", run_id: str, found: Finding, now: int) -> None:
-        from genloop.tracking.store import log_finding
-
-        log_finding(store, run_id, found, now)
-
-    def _close(self, store: "Store", run_id: str, weights: str) -> None:
-        if store.client.get_run(run_id).info.status == "FINISHED":
-            return  # trained again by force; had the weights come out otherwise, record would make a run of them
-        if any(twin.info.run_id != run_id for twin in store.find(run=self.name, weights=weights)):
-            store.client.delete_run(run_id)
-            return
-        store.name_after(run_id, self.name, weights)
-        store.client.set_terminated(run_id, "FINISHED")
+    def _tell(self, reason: str) -> None:
+        """Say once in a training that the log is behind, whatever else happens."""
+        if self._telling.acquire(blocking=False):
+            line = f"genloop: {self.name}: MLflow does not take the live log ({reason})"
+            print(f"{line}; training does not wait for it, 'record' will complete it", file=sys.stderr)

@@ -1,24 +1,25 @@
 """The record of a finished run: MLflow shows what DVC holds, added to the live run or built anew from the outputs."""
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 
 from genloop.comparison import read_metrics
-from genloop.config import Train
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
+from genloop.formats import read_run
 from genloop.identity import fingerprint, hash_files, hash_weights
-from genloop.outputs import read_choices
+from genloop.masking import describe
+from genloop.tracking.abandoned import abandoned, close
+from genloop.tracking.curves import Curves, epoch_metrics
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
-from genloop.tracking.store import WEIGHTS, Store, epoch_metrics, identity_tags, log_finding
+from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
 
@@ -43,23 +44,30 @@ def record(name: str, data: Path) -> dict[str, str]:
         "content": hash_files([weights, samples, report, metrics]),
     }
     try:
-        _record(receipt, weights, samples, report, metrics)
-    except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
+        _twice(lambda: _record(receipt, weights, samples, report, metrics))
+    except FAILURES as error:
         raise GenloopError(
-            f"{name}: MLflow does not take the record ({reason}); run 'dvc repro' again later"
-        ) from error
+            f"{name}: MLflow does not take the record ({describe(error)}); run 'dvc repro' or "
+            "'python -m genloop sync' again later"
+        ) from None  # whose text may hold a password
     return receipt
 
 
+def _twice(work: Callable[[], None]) -> None:
+    """Do the work, and once more if it fails: a server that stumbles is common, and recording twice is as once."""
+    try:
+        work()
+    except FAILURES:
+        work()
+
+
 def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path, metrics: Path) -> None:
-    run = read_choices(weights / "run.json", Train)
+    run = read_run(weights)
     store = Store(run.data)
-    run_id = _find_or_create(store, receipt["run"], run, receipt["weights"])
-    known = store.client.get_run(run_id)
-    _complete_curves(store, run_id, weights)
-    for found in json.loads((weights / "training.json").read_text())["findings"]:
-        log_finding(store, run_id, Finding(**found), int(time.time() * 1000))
+    known = _find_or_begin(store, receipt["run"], run, receipt["weights"])
+    run_id = str(known.info.run_id)
+    store.complete_parameters(known, run)
+    _complete_curves(store, known, weights)
     complete_previews(store.client, run_id, weights / "previews")
     log_scores(store, known, read_metrics(metrics.read_text(), str(metrics)))
     if known.data.tags.get(RECORDED) != receipt["content"]:
@@ -71,33 +79,46 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
+    _settle_abandoned(store, run_id, receipt["run"], run)
 
 
-def _find_or_create(store: Store, name: str, run: Any, weights: str) -> str:
+def _settle_abandoned(store: Store, run_id: str, name: str, run: Any) -> None:
+    """Close the runs of killed trainings; the log of a training whose weights this run holds anyway gives way to it."""
+    for other in abandoned(store, own=run_id):
+        if other.data.tags[RUN] == name and other.data.tags[FINGERPRINT] == fingerprint(name, run):
+            store.client.delete_run(other.info.run_id)
+        else:
+            close(store, other)
+
+
+def _find_or_begin(store: Store, name: str, run: Any, weights: str) -> Run:
     known = store.find(run=name, weights=weights)
     if known:
-        return str(known[0].info.run_id)
+        return store.client.get_run(known[0].info.run_id)
     identity = fingerprint(name, run)
     for begun in store.find(run=name, fingerprint=identity):
         if WEIGHTS not in begun.data.tags:
             # Its live log came to no end: a machine too busy, or a server that went away.
             store.name_after(begun.info.run_id, name, weights)
-            return str(begun.info.run_id)
+            return store.client.get_run(begun.info.run_id)
     tags = identity_tags(name, run, identity) | {WEIGHTS: weights, "genloop.origin": "restored"}
-    return store.begin(f"{name}-{weights[:7]}", run, tags)
+    return store.begin(f"{name}-{weights[:7]}", tags)
 
 
-def _complete_curves(store: Store, run_id: str, weights: Path) -> None:
-    """Log the epochs that the live log did not bring through."""
-    known, now = store.logged_epochs(run_id), int(time.time() * 1000)
+def _complete_curves(store: Store, known: Run, weights: Path) -> None:
+    """Log the epochs and the diseases that the live log did not bring through.
+
+    Their time follows from the run, so that two records at once, or a late one, log the same points.
+    """
+    curves, start = Curves(store, known.info.run_id), known.info.start_time
     layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
-    points: list[Metric] = []
+    parts: list[list[Metric]] = []
     for losses in _rows(pd.read_csv(weights / "losses.csv")):
         epoch = int(losses["epoch"])
-        if epoch not in known:
-            points += epoch_metrics(losses, _rows(layers[epoch]), now)
-    if points:
-        store.log(run_id, points)
+        parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
+    curves.log(parts)
+    for found in json.loads((weights / "training.json").read_text())["findings"]:
+        curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

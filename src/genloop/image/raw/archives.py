@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.guards import check_growth, fault_of
 from genloop.image.raw.files import PACKED, Tree, is_skipped
 from genloop.outputs import check_disk
@@ -70,6 +71,8 @@ def _unpack_one(path: Path, folder: Path) -> None:
             with tarfile.open(fileobj=headers, mode="r:") as tarred:  # type: ignore[call-overload]
                 _write_all(tarred, _tar_members(tarred, headers, path), folder, path)
     except (*BROKEN, OSError, ValueError) as error:
+        if explain_fault(error):  # of the disk, not of the archive
+            raise
         told = " ".join(str(error).split()) or type(error).__name__
         raise GenloopError(f"{path}: cannot be unpacked ({told}); pack it anew, or unpack it yourself") from None
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.guards import check_growth
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
@@ -70,6 +71,8 @@ def _open(path: Path, scratch: Path) -> StoredArray:
             else:
                 found = path.stat().st_size - array.offset
     except (OSError, EOFError, zlib.error) as error:
+        if explain_fault(error):  # of the disk, not of the file
+            raise
         raise GenloopError(f"{path}: cannot be unpacked ({error}); get it anew") from None
     if found != expected:
         told = "more" if found > expected else f"{found:,}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.guards import check_growth
 from genloop.image.raw.arrays import Part, StoredArray, as_source, check_images, check_labels
 from genloop.image.raw.files import Tree
@@ -54,6 +55,8 @@ def _unpack(path: Path, scratch: Path) -> tuple[dict[Role, StoredArray], list[st
                 if role:
                     stored[role] = _extract(archive, key, scratch / f"{len(stored)}.npy")
     except BROKEN as error:
+        if explain_fault(error):  # of the disk, not of the file
+            raise
         raise GenloopError(f"{path}: cannot be read as NPZ ({error}); write it with numpy.savez_compressed") from None
     return stored, keys
 

@@ -4,11 +4,9 @@ docs/pictures.md says what a raw folder may hold. Pictures are decoded once, in 
 so memory stays flat and the bytes do not depend on the number of cores.
 """
 
-import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from genloop.image.raw.source import Bad, Source
 from genloop.image.raw.split import check_splits, split_records
 from genloop.image.raw.survey import Shape, choose_shape, survey
 from genloop.image.raw.write import write_records
-from genloop.outputs import check_disk, replace_folder, write_json
+from genloop.outputs import check_disk, replace_folder, work_beside, write_json
 
 NAMED = 5  # bad records that a message names
 
@@ -35,7 +33,7 @@ def prepare(raw: Path, choices: ImagePrepare, out: Path) -> None:
         GenloopError: no pictures, some that cannot be read, or too few for a split; ``out`` stays as it was.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings(), _scratch(out) as scratch:
+    with warnings.catch_warnings(), work_beside(out.with_name(f"{out.name}.unpacked")) as scratch:
         warnings.simplefilter("ignore")  # what Pillow thinks of a file's metadata; what cannot be decoded is an error
         found = find_source(raw, choices.format, scratch)
         source = _without_single_class(found.source)
@@ -58,18 +56,6 @@ def prepare(raw: Path, choices: ImagePrepare, out: Path) -> None:
     if leaked:
         told = f"{leaked} of {report['test']} test pictures also occur in training"
         print(f"genloop: {raw}: {told}, so scores flatter; {out}/report.json names them", file=sys.stderr)
-
-
-@contextmanager
-def _scratch(out: Path) -> Iterator[Path]:
-    """Give a folder beside ``out`` for what must be unpacked; it is gone afterwards."""
-    folder = out.with_name(f".{out.name}.unpacked.unfinished")
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _without_single_class(source: Source) -> Source:

@@ -1,0 +1,79 @@
+"""Curves and diseases as points in MLflow: what a run has of them, so that no point is logged twice."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mlflow.entities import Metric, RunTag
+
+from genloop.doctor import Finding
+from genloop.tracking.store import LARGEST_BATCH, Store
+
+MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
+DISEASE = "doctor"  # before a disease, in the names of its tag and of its metric
+
+
+def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], timestamp: int) -> list[Metric]:
+    """Return one epoch's curves as metrics, the marker last; the step is the epoch, for both families."""
+    epoch = int(losses["epoch"])
+    values = {f"loss/{name}": value for name, value in losses.items() if name not in ("epoch", MARKER)}
+    for row in layers:
+        for statistic in ("mean", "deviation", "norm"):
+            values[f"weights/{row['layer']}/{row['part']}_{statistic}"] = row[statistic]
+    values[MARKER] = losses[MARKER]
+    known = {name: float(value) for name, value in values.items() if value == value}  # not every epoch is validated
+    return [Metric(name, value, timestamp, epoch) for name, value in known.items()]
+
+
+class Curves:
+    """What MLflow had of a run's curves when it was first asked.
+
+    MLflow ignores a point that is there already only if it agrees in its time as well, and a request that failed may
+    have been carried out. So after each failure, ask anew.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        """Take the run; nothing is asked yet."""
+        self.store, self.run_id = store, run_id
+        self._steps: dict[str, set[int]] = {}
+
+    def steps(self, key: str) -> set[int]:
+        """Return the steps at which a metric has a point."""
+        if key not in self._steps:
+            points = self.store.client.get_metric_history(self.run_id, key)
+            self._steps[key] = {point.step for point in points}
+        return self._steps[key]
+
+    def lacking(self, points: list[Metric]) -> list[list[Metric]]:
+        """Return what MLflow lacks of an epoch, as of ``epoch_metrics``, in parts that each fit into one call."""
+        if points[0].step in self.steps(MARKER):
+            return []
+        starts = range(0, len(points), LARGEST_BATCH)
+        parts = (self._lacking(points[start : start + LARGEST_BATCH]) for start in starts)
+        return [part for part in parts if part]
+
+    def _lacking(self, part: list[Metric]) -> list[Metric]:
+        """Return what MLflow lacks of a part, which was sent in one call, so that its ends tell of nearly all cases."""
+        epoch = part[0].step
+        if epoch in self.steps(part[-1].key):
+            return []
+        if epoch not in self.steps(part[0].key):
+            return part
+        return [point for point in part if epoch not in self.steps(point.key)]
+
+    def log(self, parts: Iterable[list[Metric]]) -> None:
+        """Log parts in as few calls as MLflow allows, none of them over two calls."""
+        waiting: list[Metric] = []
+        for part in parts:
+            if len(waiting) + len(part) > LARGEST_BATCH:
+                self.store.log(self.run_id, waiting)
+                waiting = []
+            waiting = waiting + part
+        if waiting:
+            self.store.log(self.run_id, waiting)
+
+    def log_finding(self, tags: dict[str, str], found: Finding, timestamp: int) -> None:
+        """Log a disease as a tag that says what was seen, and as an event at its epoch, unless ``tags`` has it."""
+        name, key = f"{DISEASE}.{found.disease}", f"{DISEASE}/{found.disease}"
+        if name not in tags:
+            event = [] if self.steps(key) else [Metric(key, 1.0, timestamp, found.epoch)]
+            self.store.log(self.run_id, event, tags=[RunTag(name, found.line)])

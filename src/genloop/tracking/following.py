@@ -1,0 +1,71 @@
+"""The MLflow run of a training under way: what it has, what it lacks, how it ends; saying a thing twice is as once."""
+
+from typing import Any
+
+from genloop.config import Training
+from genloop.doctor import Finding
+from genloop.tracking.abandoned import close_abandoned
+from genloop.tracking.curves import Curves, epoch_metrics
+from genloop.tracking.pictures import complete_preview, known_previews, show_previews
+from genloop.tracking.store import CHECKOUT, Store, identity_tags
+
+
+class Following:
+    """The run with a training's fingerprint, as it was when it was opened; after a failure, open it anew."""
+
+    def __init__(self, name: str, run: Training, fingerprint: str) -> None:
+        """Connect to the store."""
+        self.name, self.run, self.fingerprint = name, run, fingerprint
+        self.store = Store(run.data)
+        self.run_id: str | None = None
+
+    def open(self) -> None:
+        """Go on in the run with this fingerprint, interrupted or finished, or begin one; does nothing if it is open."""
+        if self.run_id is not None:
+            return
+        known = self.store.find(run=self.name, fingerprint=self.fingerprint)
+        tags = identity_tags(self.name, self.run, self.fingerprint)
+        begun = known[-1] if known else self.store.begin(self.name, tags)
+        run_id = str(begun.info.run_id)
+        self.store.complete_parameters(begun, self.run)
+        if begun.info.status not in ("RUNNING", "FINISHED"):
+            self.store.client.update_run(run_id, status="RUNNING")
+        if begun.data.tags.get(CHECKOUT) != tags[CHECKOUT]:
+            self.store.client.set_tag(run_id, CHECKOUT, tags[CHECKOUT])
+        self.curves = Curves(self.store, run_id)
+        self.previews = known_previews(self.store.client, run_id)
+        self.run_id = run_id
+
+    def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]], now: int) -> None:
+        """Log an epoch's curves."""
+        self.curves.log(self.curves.lacking(epoch_metrics(losses, layers, now)))
+
+    def preview(self, epoch: int, picture: bytes) -> None:
+        """Log a picture of what the networks generate, a PNG file."""
+        run_id = self.curves.run_id
+        complete_preview(self.store.client, run_id, epoch, picture, self.previews.get(epoch, {}))
+        show_previews(self.store.client, run_id)
+
+    def finding(self, found: Finding, now: int) -> None:
+        """Log a disease."""
+        self.curves.log_finding(self.store.client.get_run(self.curves.run_id).data.tags, found, now)
+
+    def finish(self, weights: str) -> None:
+        """Name the run after its weights and close it; if another run already holds exactly these, this gives way."""
+        run_id = self.curves.run_id
+        if self.store.client.get_run(run_id).info.status == "FINISHED":
+            return  # trained again by force; had the weights come out otherwise, record would make a run of them
+        if any(twin.info.run_id != run_id for twin in self.store.find(run=self.name, weights=weights)):
+            self.store.client.delete_run(run_id)
+            return
+        self.store.name_after(run_id, self.name, weights)
+        self.store.client.set_terminated(run_id, "FINISHED")
+
+    def end(self, status: str) -> None:
+        """Close the run of a training that came to no good end; one that was whole before stays so."""
+        if self.store.client.get_run(self.curves.run_id).info.status != "FINISHED":
+            self.store.client.set_terminated(self.curves.run_id, status)
+
+    def close_abandoned(self) -> None:
+        """Close the runs that killed trainings of this checkout left open."""
+        close_abandoned(self.store, self.curves.run_id)
