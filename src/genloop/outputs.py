@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from genloop.errors import GenloopError
 from genloop.faults import explained
+from genloop.reading import read_json
 
 LOCK, NEW, EARLIER = "lock", "new", "earlier"  # in a folder of unfinished work
 
@@ -33,7 +34,7 @@ def read_choices(path: Path, kind: Any) -> Any:
     """Read choices that ``configure`` wrote; every one must be stated, so that no default can enter here."""
     if not path.exists():
         raise GenloopError(f"{path}: missing; run 'dvc repro' or 'python -m stages.configure' first")
-    return check_choices(path, json.loads(path.read_text()), kind)
+    return check_choices(path, read_json(path), kind)
 
 
 def check_choices(path: Path, stated: Any, kind: Any) -> Any:

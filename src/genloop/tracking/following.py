@@ -6,12 +6,12 @@ from genloop.config import Training
 from genloop.doctor import Finding
 from genloop.tracking.abandoned import close_abandoned
 from genloop.tracking.curves import Curves, epoch_metrics
-from genloop.tracking.pictures import complete_preview, known_previews, show_previews
+from genloop.tracking.pictures import Sizes, complete_preview, known_previews, show_previews
 from genloop.tracking.store import CHECKOUT, Store, identity_tags
 
 
 class Following:
-    """The run with a training's fingerprint, as it was when it was opened; after a failure, open it anew."""
+    """The run with a training's fingerprint, as it was when it was first asked; after a failure, ask anew."""
 
     def __init__(self, name: str, run: Training, fingerprint: str) -> None:
         """Connect to the store."""
@@ -32,9 +32,14 @@ class Following:
             self.store.client.update_run(run_id, status="RUNNING")
         if begun.data.tags.get(CHECKOUT) != tags[CHECKOUT]:
             self.store.client.set_tag(run_id, CHECKOUT, tags[CHECKOUT])
-        self.curves = Curves(self.store, run_id)
-        self.previews = known_previews(self.store.client, run_id)
         self.run_id = run_id
+        self.ask_anew()
+
+    def ask_anew(self) -> None:
+        """Forget what the run had: a request that failed may have been carried out. Nothing is asked yet."""
+        if self.run_id is not None:
+            self.curves = Curves(self.store, self.run_id)
+            self.previews: dict[int, Sizes] | None = None
 
     def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]], now: int) -> None:
         """Log an epoch's curves."""
@@ -43,6 +48,8 @@ class Following:
     def preview(self, epoch: int, picture: bytes) -> None:
         """Log a picture of what the networks generate, a PNG file."""
         run_id = self.curves.run_id
+        if self.previews is None:
+            self.previews = known_previews(self.store.client, run_id)
         complete_preview(self.store.client, run_id, epoch, picture, self.previews.get(epoch, {}))
         show_previews(self.store.client, run_id)
 

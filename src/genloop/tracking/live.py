@@ -62,7 +62,8 @@ class Live:
                 break
             self._thread.join(0.02)
         if self._thread.is_alive():
-            self._tell(f"nothing for {PATIENCE} s, or not through after {LONGEST_WAIT:.0f} s")
+            silent = time.monotonic() - self._progress >= PATIENCE
+            self._tell(f"no answer for {PATIENCE} s" if silent else f"not through after {LONGEST_WAIT:.0f} s")
 
     def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]]) -> None:
         """Send an epoch's curves."""
@@ -119,8 +120,11 @@ class Live:
                 self._progress = time.monotonic()
                 work(following)
             except Exception as error:  # whatever a server or a disk comes up with, training goes on
-                following = None
                 failures += 1
+                if failures == 1 and following:
+                    following.ask_anew()  # few requests, which most likely get through
+                else:
+                    following = None
                 if failures > 1:
                     self._tell(describe(error))
                     if last:

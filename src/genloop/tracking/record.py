@@ -49,12 +49,13 @@ def record(name: str, data: Path) -> dict[str, str]:
     try:
         _twice(lambda: _record(receipt, weights, samples, report, metrics))
     except FAILURES as error:
-        failed = f"{name}: MLflow does not take the record"
+        failed, reason = f"{name}: MLflow does not take the record", describe(error)
         own = main_root() / ".mlflow" if not os.environ.get("MLFLOW_TRACKING_URI") else None
         if own and (fault := explain_fault(error, own)):  # of a server, its own people see to the disk
             raise GenloopError(f"{failed}: {fault}") from None
-        again = "run 'dvc repro' or 'python -m genloop sync' again later"
-        raise GenloopError(f"{failed} ({describe(error)}); {again}") from None  # whose text may hold a password
+        slow = ", with MLFLOW_HTTP_REQUEST_TIMEOUT=60 if the server is only slow" if "timed out" in reason else ""
+        again = f"run 'dvc repro' or 'python -m genloop sync' again later{slow}"
+        raise GenloopError(f"{failed} ({reason}); {again}") from None  # whose text may hold a password
     return receipt
 
 
