@@ -10,26 +10,28 @@ disturbed.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.small_disk import leave_free, mount, points, tree
 from benchmarks.stages_in_forks import STAGES, Command, Ended, import_all, run
 
-PAGE = 4096
-EVEN = 8  # steps, beside those within files
-AMPLE = "size=500m,nr_inodes=100000"
 FREE = (  # commands beside the stages, which write where people say
     Command("genloop", ("sample", "tiny_gan", "out/drawn"), ("out/drawn",)),
     Command("genloop", ("sample", "rows_vae", "out/rows"), ("out/rows",)),
     Command("genloop", ("fill", "rows_vae", "gaps.csv", "out/filled.csv"), ("out/filled.csv",)),
     Command("genloop", ("fill", "rows_vae", "gaps.csv", "out/filled.parquet"), ("out/filled.parquet",)),
 )
-CLEAR = re.compile(r"the disk is full; free some space there|GiB are free; free some space there")
+HIDDEN = (  # where else stages write, and whether they may go on without it
+    ("stages.record", ".mlflow", False),
+    ("stages.train", ".mlflow", True),
+    ("stages.train", ".state", False),
+)
+HIDDEN_POINTS = [*({"pages": 2**n - 1} for n in range(9)), *({"names": names} for names in range(0, 40, 3))]
+CLEAR = re.compile(r"the disk is full; free some space there|are free; free some space there")
 READ_ONLY = re.compile(r"the disk can only be read; make it writable")
 
 
@@ -43,32 +45,6 @@ class Tried:
     equal: bool = False
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder, by name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def mount(folder: Path, content: Path) -> None:
-    """Make ``folder`` a disk of its own that holds a copy of ``content``."""
-    while os.path.ismount(folder):
-        subprocess.run(["umount", folder], check=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", AMPLE, "none", folder], check=True)
-    shutil.copytree(content, folder, dirs_exist_ok=True, symlinks=True)
-
-
-def leave_free(folder: Path, pages: int | None = None, names: int | None = None) -> None:
-    """Leave so many pages and names free on the disk ``folder``; None: as many as there ever were."""
-    used = os.statvfs(folder)
-    options = AMPLE
-    if pages is not None:
-        size = max(used.f_blocks - used.f_bfree + pages, 1) * used.f_frsize  # 0 would be no limit
-        options = f"size={size},nr_inodes=100000"
-    if names is not None:
-        options = f"size=500m,nr_inodes={used.f_files - used.f_ffree + names}"
-    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
-
-
 def mark(folder: Path, command: Command) -> None:
     """Make the earlier outputs of a command other than those that it will write."""
     for out in (folder / name for name in command.outs):
@@ -78,29 +54,15 @@ def mark(folder: Path, command: Command) -> None:
             out.write_bytes(out.read_bytes() + b"\n")
 
 
-def page_points(disk: Path, since: int) -> list[int]:
-    """Return how many pages to leave free: within each file that is newer than ``since``, and in even steps."""
-    files = sorted((s.st_mtime_ns, s.st_size) for path in disk.rglob("*") if path.is_file() and (s := path.stat()))
-    sizes = [-(-size // PAGE) for changed, size in files if changed > since and size]
-    within = {sum(sizes[:index]) + size // 2 for index, size in enumerate(sizes)}
-    return sorted(within | {sum(sizes) * step // EVEN for step in range(EVEN)})
-
-
-def points(disk: Path, since: int) -> Iterator[dict[str, int]]:
-    """Yield what to leave free, page by page and name by name."""
-    for pages in page_points(disk, since):
-        yield {"pages": pages}
-    for names in range(sum(path.stat().st_mtime_ns > since for path in disk.rglob("*")) + 4):
-        yield {"names": names}
-
-
 def judge(
     tried: Tried, command: Command, ended: Ended, before: dict[str, bytes], disk: Path, clear: re.Pattern
 ) -> None:
     """Note whether a command that failed said why, and left the earlier outputs whole."""
     tried.points += 1
     lines = [line for line in ended.said.splitlines() if clear.search(line)]
-    named = any(line.startswith(f"genloop: {out}") for line in lines for out in command.outs)
+    named = any(
+        line.startswith((f"genloop: {out}", f"genloop: {Path(out).parent}: ")) for line in lines for out in command.outs
+    )
     if not ended.code or len(lines) != 1 or not named or "Traceback" in ended.said:
         tried.unclear.append(f"{command.name}: {ended.code}: {ended.said[-400:]!r}")
     after = {name: content for name, content in tree(disk).items() if ".unfinished" not in name}
@@ -148,6 +110,35 @@ def make_read_only(command: Command, project: Path, place: str) -> Tried:
     return tried
 
 
+def fill_hidden(command: Command, project: Path, place: str, goes_on: bool) -> Tried:
+    """Run a command with the disk below a hidden folder full, more and more free; each time then with space.
+
+    What MLflow holds cannot be compared byte for byte, so the outputs are, which lie elsewhere.
+    """
+    disk, content, tried = project / place, Path(f"{project}.{place}"), Tried(equal=True)
+    mount(disk, content)
+    run(command, project)
+    expected = tree(project / "data")
+    for point in HIDDEN_POINTS:
+        mount(disk, content)
+        mark(project, command)
+        before = tree(project / "data")
+        leave_free(disk, **point)
+        ended = run(command, project)
+        if ended.code or goes_on:
+            tried.points += 1
+            lines = [line for line in ended.said.splitlines() if CLEAR.search(line) or "MLflow does not take" in line]
+            named = len(lines) == 1 and (place in lines[0] or goes_on)
+            if not named or "Traceback" in ended.said or bool(ended.code) == goes_on:
+                tried.unclear.append(f"{command.name}: {point}: {ended.code}: {ended.said[-400:]!r}")
+            if tree(project / "data") != (before if ended.code else expected):
+                tried.harmed.append(f"{command.name}: {point}")
+        leave_free(disk)
+        tried.equal &= run(command, project).code == 0 and tree(project / "data") == expected
+    subprocess.run(["umount", disk], check=True)
+    return tried
+
+
 def row(name: str, kind: str, tried: Tried) -> None:
     """Print a row, and on standard error what went wrong."""
     clear, whole = (tried.points - len(faults) for faults in (tried.unclear, tried.harmed))
@@ -167,7 +158,8 @@ def prepare_project(folder: Path) -> Path:
     table.loc[::2, "town"] = None
     table.to_csv(project.folder / "gaps.csv", index=False)
     (project.folder / "data").rename(folder / "project.data")
-    (folder / "project.out").mkdir()
+    for place in ("out", ".mlflow", ".state"):
+        (folder / f"project.{place}").mkdir()
     return project.folder
 
 
@@ -192,6 +184,9 @@ def main() -> None:
             row(command.name, f"full: {at}", fill_disk(command, project, at))
             row(command.name, f"read-only: {at}", make_read_only(command, project, at))
             mount(project / "data", Path(f"{project}.data"))
+            for module, hidden, goes_on in HIDDEN:
+                if module == command.module:
+                    row(command.name, f"full: {hidden}", fill_hidden(command, project, hidden, goes_on))
         subprocess.run(["umount", project / "data"], check=True)
 
 

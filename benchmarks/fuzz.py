@@ -11,10 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.fuzz_work import KINDS, ended, make
 
@@ -29,7 +32,8 @@ COUNTS = {
     "NPZ": 600,
     "where, fill": 500,
 }
-LONGEST = 10  # seconds of one input
+LONGEST = 10  # seconds of a processor for one input
+BLOCKED = 60  # seconds by the clock in which one input has used less, on a machine that others use too
 LARGEST = 2**30  # bytes in memory, the interpreter's and the libraries' own included
 START = 120  # seconds until the first input begins, on a busy machine
 KEPT = Path("benchmarks/work/fuzz")
@@ -43,6 +47,26 @@ class Found:
     peak: int = 0
     slowest: float = 0.0
     examples: dict[str, int] = field(default_factory=dict)
+
+
+class Watch:
+    """Tells when a process has had enough time for one input."""
+
+    def __init__(self, process: int, seconds: float) -> None:
+        self.process, self.end = process, time.monotonic() + seconds
+        self.limited = seconds == BLOCKED  # the start may take any time of a processor
+        self.used = self._used()
+
+    def is_over(self) -> bool:
+        """Return whether the time by the clock or that of a processor is used up."""
+        return time.monotonic() > self.end or (self.limited and self._used() - self.used > LONGEST)
+
+    def _used(self) -> float:
+        try:
+            times = psutil.Process(self.process).cpu_times()
+        except psutil.NoSuchProcess:
+            return 0.0
+        return float(times.user + times.system)
 
 
 def follow(kind: str, start: int, stop: int, seed: int, folder: Path, found: Found) -> int:
@@ -59,20 +83,22 @@ def follow(kind: str, start: int, stop: int, seed: int, folder: Path, found: Fou
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    current, patience = start, START
+    current, watch = start, Watch(worker.pid, START)
     try:
         while current < stop:
             try:
-                line = lines.get(timeout=patience)
+                line = lines.get(timeout=1)
             except queue.Empty:
-                fail(kind, current, "hang", f"no end after {patience} s", seed, found)
-                return current + 1
+                if watch.is_over():
+                    fail(kind, current, "hang", "no end in sight", seed, found)
+                    return current + 1
+                continue
             if line is None:
                 assert worker.stderr is not None
                 fail(kind, current, "death", worker.stderr.read()[-2000:], seed, found)
                 return current + 1
             told = json.loads(line)
-            patience = LONGEST
+            watch = Watch(worker.pid, BLOCKED)
             if "done" in told:
                 note(kind, told, seed, found)
                 current = told["done"] + 1

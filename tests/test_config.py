@@ -109,6 +109,12 @@ def test_resolved_choices_that_lack_one_are_refused(tmp_path: Path) -> None:
         read_choices(tmp_path / "sample.json", Sample)
 
 
+def test_resolved_choices_that_are_damaged_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "sample.json").write_text('{"count": 3,')
+    with pytest.raises(GenloopError, match=r"sample\.json: cannot be read \(.*\); 'dvc checkout'"):
+        read_choices(tmp_path / "sample.json", Sample)
+
+
 def test_choices_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         ImageSample().count = 3

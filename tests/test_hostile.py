@@ -187,7 +187,7 @@ def test_many_faults_are_not_all_told(tmp_path: Path) -> None:
     assert lines[-1].endswith("params.yaml: 480 more; mend these first")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.text() | st.lists(st.sampled_from("{}[]:,-&*!|>'\"%@`#? \n\ta1.<~")).map("".join))
 def test_any_text_is_yaml_or_refused_in_a_line(text: str) -> None:
     told = "params.yaml: "
@@ -242,7 +242,7 @@ def test_weights_that_are_no_file_do_not_hang(tmp_path: Path) -> None:
             Inception(path, "0" * 64)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_as_outputs(content: bytes) -> None:
     import tempfile
@@ -281,10 +281,12 @@ def test_a_message_is_one_printable_line_and_keeps_its_end() -> None:
 def test_servers_that_we_tell_of_listen_on_this_machine_alone() -> None:
     texts = {path: path.read_text() for place in ("src", "stages", "docs", "benchmarks", ".ci", ".github") for path in (ROOT / place).rglob("*") if path.suffix in (".py", ".md", ".yml", ".yaml", ".sh", ".jinja")}  # fmt: skip
     texts |= {path: path.read_text() for path in ROOT.glob("*.md")}
-    commands = [(path, command) for path, text in texts.items() for command in re.findall(r"mlflow (?:ui|server|models serve)\b[^\n`]*", text)]  # fmt: skip
-    assert len(commands) >= 2
-    for path, command in commands:
-        assert "--host 127.0.0.1" in command or " -h 127.0.0.1" in command, f"{path.name}: {command}"
+    # with options, or at the beginning of a line or a string: elsewhere it is a word in a sentence
+    command = r"""(?:^|["'`$] ?)mlflow (?:ui|server|models serve)(?=["'\n]| -)[^\n`]*|mlflow (?:ui|server|models serve) -[^\n`]*"""
+    found = [(path, told) for path, text in texts.items() for told in re.findall(command, text, re.MULTILINE)]
+    assert {path.name for path, _ in found} >= {"README.md", "summary.py"}
+    for path, told in found:
+        assert "--host 127.0.0.1" in told, f"{path.name}: {told}"
 
 
 def test_a_password_in_the_address_of_the_server_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +295,9 @@ def test_a_password_in_the_address_of_the_server_is_not_shown(monkeypatch: pytes
 
 
 def test_the_environment_is_read_by_name_only() -> None:
-    for path in (ROOT / "src").rglob("*.py"):
-        for use in re.findall(r".{0,9}os\.environ\b.{0,12}", path.read_text()):
-            assert re.search(r"name in os\.environ\)|os\.environ(\.get\(|\.setdefault\(|\[\w)", use), (
-                f"{path.name}: {use}"
-            )
+    whole = r"os\.environ\.(?:items|values|keys|copy)\b|\(os\.environ[,)]|\*\*os\.environ|\{os\.environ\b|os\.environ \||= os\.environ$"
+    found = {path.name for path in (ROOT / "src").rglob("*.py") if re.search(whole, path.read_text(), re.MULTILINE)}
+    assert found == {"masking.py"}  # which looks for secrets to take them out of messages
 
 
 def test_the_library_neither_unpickles_nor_loads_yaml_of_any_kind() -> None:

@@ -6,6 +6,7 @@ and after many steps weights differ as those of another seed: docs/reliability.m
 
 import platform
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,9 +46,17 @@ def arithmetic_of(run: Training) -> Arithmetic:
     """Return how this process computes a run."""
     return Arithmetic(
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        kernels=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        kernels=f"{_processor()} {torch.backends.cpu.get_cpu_capability()}",
         threads=run.threads,
         devices=run.trainer.devices * run.trainer.nodes,
         torch=torch.__version__.partition("+")[0],
         deterministic=run.trainer.deterministic,
     )
+
+
+def _processor() -> str:
+    """Return the architecture and, where the system says it, the maker, on which libraries choose their kernels."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    maker = next((line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")), "")
+    return f"{platform.machine()} {maker}".strip()

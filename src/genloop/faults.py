@@ -22,7 +22,7 @@ SPELLED = {  # how libraries say it that pass on no number
     "no space left on device": errno.ENOSPC,
     r"disk is full": errno.ENOSPC,  # SQLite
     r"\d+ requested and \d+ written": errno.ENOSPC,  # NumPy
-    "file write failed": errno.ENOSPC,  # PyTorch
+    r"unexpected pos \d+ vs \d+": errno.ENOSPC,  # PyTorch
     "disk quota exceeded": errno.EDQUOT,
     "file too large": errno.EFBIG,
     "read-?only (file system|database)": errno.EROFS,
@@ -77,7 +77,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _named(error: BaseException, place: Path | None) -> str | None:
-    name = getattr(error, "filename", None)
+    name = getattr(error, "filename2", None) or getattr(error, "filename", None)  # the former: where a copy goes to
     if name is None or ".unfinished" in str(name):
         return str(place or name) if place or name else None
     return str(name)

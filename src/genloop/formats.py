@@ -13,6 +13,7 @@ from typing import Any
 from genloop.config import Gan, Train, Vae
 from genloop.errors import GenloopError
 from genloop.outputs import check_choices
+from genloop.reading import damaged, read_json
 
 Stated = dict[str, Any]  # the choices of a run as JSON holds them
 
@@ -43,14 +44,11 @@ def read_run(weights: Path) -> Gan | Vae:
 
 
 def _read(path: Path) -> Stated:
-    try:
-        stated = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise GenloopError(f"{path}: missing; run 'dvc repro', which trains") from None
-    except ValueError:
-        raise _damaged(path, "it holds no JSON") from None
+    if not path.exists():
+        raise GenloopError(f"{path}: missing; run 'dvc repro', which trains")
+    stated = read_json(path)
     if not isinstance(stated, dict):
-        raise _damaged(path, "it holds no choices")
+        raise damaged(path, ValueError("it holds no choices"))
     return stated
 
 
@@ -58,7 +56,7 @@ def _up_to_date(path: Path, stated: Stated) -> Stated:
     """Return choices of any format as those of the present one."""
     found = stated.pop("format", 1)
     if type(found) is not int or found < 1:
-        raise _damaged(path, f"there is no format {json.dumps(found)}")
+        raise damaged(path, ValueError(f"there is no format {json.dumps(found)}"))
     if found > FORMAT:
         raise GenloopError(
             f"{path}: has format {found}, made by a newer genloop; this one reads 1 to {FORMAT}: update genloop"
@@ -67,9 +65,5 @@ def _up_to_date(path: Path, stated: Stated) -> Stated:
         for migrate in MIGRATIONS[found - 1 :]:
             stated = migrate(stated)
     except (KeyError, TypeError):
-        raise _damaged(path, f"it does not hold the choices of format {found}") from None
+        raise damaged(path, ValueError(f"it does not hold the choices of format {found}")) from None
     return stated
-
-
-def _damaged(path: Path, why: str) -> GenloopError:
-    return GenloopError(f"{path}: is damaged ({why}); 'dvc checkout' brings back what dvc.lock names")

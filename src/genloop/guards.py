@@ -6,28 +6,29 @@ from typing import Any
 
 from genloop.errors import GenloopError
 
-HARMLESS = 2**28  # bytes that anything may grow to
+HARMLESS = 2**26  # bytes that anything may grow to
+HARMLESS_TEXT = 2**24  # the same of text, whose columns take forty times as much memory for a while
 MOST_TIMES = 200  # its packed size: ten times what pictures and tables reach, a fifth of what zeros do by DEFLATE
 LONGEST = 500  # characters of a name; questions of a survey are columns, too
 DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # show a name as another than it is
 REFUSED = {"Cc": "a control character", "Cs": "a byte that is no UTF-8", "Zl": "a line break", "Zp": "a line break"}
 
 
-def check_growth(path: Path, unpacked: int) -> None:
+def check_growth(path: Path, unpacked: int, harmless: int = HARMLESS) -> None:
     """Refuse a file that says that it holds, or turns out to hold, far more than data of its size does.
 
     Raises:
         GenloopError: names the file.
     """
     packed = path.stat().st_size
-    if unpacked > max(HARMLESS, MOST_TIMES * packed):
-        grown = f"{unpacked / 2**30:,.1f} GiB or more from {packed / 2**20:,.1f} MiB"
-        remedy = "get it anew, or if you trust it, unpack it yourself"
+    if unpacked > max(harmless, MOST_TIMES * packed):
+        grown = f"{unpacked / 2**20:,.0f} MiB or more from {packed / 2**20:,.1f} MiB"
+        remedy = "get it anew, or if you trust it, unpack it yourself or write it as CSV"
         raise GenloopError(f"{path}: unpacks to {grown}, which no pictures or tables do; {remedy}")
 
 
 class Watched:
-    """A stream of unpacked bytes of a file that stops where they grow to far more than data does."""
+    """A stream of unpacked text of a file that stops where it grows to far more than data does."""
 
     closed = False
 
@@ -42,7 +43,7 @@ class Watched:
         """
         block: bytes = self.stream.read(size)
         self.count += len(block)
-        check_growth(self.path, self.count)
+        check_growth(self.path, self.count, HARMLESS_TEXT)
         return block
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from genloop.errors import GenloopError
 from genloop.faults import explained
+from genloop.reading import read_json
 
 LOCK, NEW, EARLIER = "lock", "new", "earlier"  # in a folder of unfinished work
 
@@ -33,7 +34,7 @@ def read_choices(path: Path, kind: Any) -> Any:
     """Read choices that ``configure`` wrote; every one must be stated, so that no default can enter here."""
     if not path.exists():
         raise GenloopError(f"{path}: missing; run 'dvc repro' or 'python -m stages.configure' first")
-    return check_choices(path, json.loads(path.read_text()), kind)
+    return check_choices(path, read_json(path), kind)
 
 
 def check_choices(path: Path, stated: Any, kind: Any) -> Any:
@@ -179,5 +180,12 @@ def check_disk(path: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(path).free
     if needed > free:
-        found = f"needs {needed / 2**30:.2f} GiB of disk and {free / 2**30:.2f} GiB are free"
-        raise GenloopError(f"{path}: {found}; free some space there and run the same command again")
+        unfinished = (place.parent for place in (path, *path.parents) if place.name.endswith(".unfinished"))
+        found = f"needs {_size(needed)} of disk and {_size(free)} are free"
+        raise GenloopError(f"{next(unfinished, path)}: {found}; free some space there and run the same command again")
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes as people say it."""
+    power = min((max(count, 1).bit_length() - 1) // 10, 3)
+    return f"{count / 1024**power:,.1f} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"

@@ -20,6 +20,7 @@ from genloop.devices import process_rank
 from genloop.doctor import Finding
 from genloop.doctoring import Doctor
 from genloop.errors import GenloopError
+from genloop.faults import explained
 from genloop.forecast import check_forecast
 from genloop.groups import grouped
 from genloop.held_out import figure_of, plan_checks, split_records
@@ -65,7 +66,8 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
         GenloopError: another process trains the same, the memory does not suffice, or the numbers broke; the best
             weights until then are written all the same.
     """
-    with nullcontext() if process_rank() else Alone(name, state):  # further processes of a training follow its first
+    alone = nullcontext() if process_rank() else Alone(name, state)  # further processes of a training follow its first
+    with alone, explained(state):
         make_reproducible(run.threads, run.trainer.deterministic)
         training, failure = _fit(name, run, prepared, state, observer)
         good = failure is None or are_finite(training.networks())

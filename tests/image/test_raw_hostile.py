@@ -45,11 +45,11 @@ def held(status: Path, key: str) -> int:
     return int(next(line for line in status.read_text().splitlines() if line.startswith(key)).split()[1]) * 1024
 
 
-def tar_of_zeros(raw: Path, kind: bytes, size: int = GIB, name: str = "x.tar.gz") -> None:
+def tar_of_zeros(raw: Path, kind: bytes, size: int) -> None:
     """A tar whose first member, or whose first header, is as long as this and holds zeros alone."""
     info = tarfile.TarInfo("big.png")
     info.size, info.type = size, kind
-    with gzip.open(raw / name, "wb", compresslevel=1) as stream:
+    with gzip.open(raw / "x.tar.gz", "wb", compresslevel=1) as stream:
         stream.write(info.tobuf(tarfile.USTAR_FORMAT))
         for _ in range(size // 2**24):
             stream.write(bytes(2**24))
@@ -78,13 +78,13 @@ def tar_of_names(raw: Path, count: int) -> None:
 
 def zip_by(raw: Path, method: int) -> None:
     with zipfile.ZipFile(raw / "x.zip", "w", method) as packed:
-        packed.writestr("a.png", bytes(2**26))
+        packed.writestr("a.png", bytes(2**20))
 
 
 def zip_of_zeros(raw: Path) -> None:
-    """Ten members of 64 MiB of zeros, which DEFLATE packs a thousand to one."""
-    with zipfile.ZipFile(raw / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        for index in range(10):
+    """Three members of 64 MiB of zeros, which DEFLATE packs a thousand to one."""
+    with zipfile.ZipFile(raw / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for index in range(3):
             packed.writestr(f"{index}.png", bytes(2**26))
 
 
@@ -117,7 +117,7 @@ def pipe(raw: Path) -> None:
 
 def parquet_of_zeros(raw: Path) -> None:
     pq.write_table(
-        pa.table({"image": [bytes(2**28 + 1)]}),
+        pa.table({"image": [bytes(65 * 2**20)]}),
         raw / "x.parquet",
         compression="lz4",
         use_dictionary=False,
@@ -126,9 +126,9 @@ def parquet_of_zeros(raw: Path) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "tar: a member of zeros": (lambda raw: tar_of_zeros(raw, tarfile.REGTYPE), "x.tar.gz: unpacks to 1.0 GiB or more from"),
-    "tar: a header of zeros": (lambda raw: tar_of_zeros(raw, tarfile.XHDTYPE, 2**28), "x.tar.gz: cannot be unpacked (a header is longer than it can be)"),
-    "tar: a name of zeros": (lambda raw: tar_of_zeros(raw, tarfile.GNUTYPE_LONGNAME, 2**28), "x.tar.gz: cannot be unpacked (a header is longer than it can be)"),
+    "tar: a member of zeros": (lambda raw: tar_of_zeros(raw, tarfile.REGTYPE, 2**28), "x.tar.gz: unpacks to 256 MiB or more from"),
+    "tar: a header of zeros": (lambda raw: tar_of_zeros(raw, tarfile.XHDTYPE, 2**26), "x.tar.gz: cannot be unpacked (a header is longer than it can be)"),
+    "tar: a name of zeros": (lambda raw: tar_of_zeros(raw, tarfile.GNUTYPE_LONGNAME, 2**26), "x.tar.gz: cannot be unpacked (a header is longer than it can be)"),
     "tar: a member that ends before it begins": (tar_of_negative_size, "x.tar: cannot be unpacked ("),
     "tar: names without end": (lambda raw: tar_of_names(raw, 12_000), "x.tar.gz: holds more than 10,000 files and folders, too many for its size; unpack it yourself"),
     "tar: a pipe": (lambda raw: tar_with(raw, tarfile.FIFOTYPE, "pipe"), "x.tar: pipe is a link, a device"),
@@ -136,13 +136,13 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "tar: a line break in a name": (lambda raw: tar_with(raw, name="b\n.png"), "x.tar: b\\n.png holds a control character"),
     "tar: half a letter in a name": (lambda raw: tar_with(raw, name="b\udcff.png"), "x.tar: b\\udcff.png holds a byte that is no UTF-8"),
     "tar: a file below a file": (lambda raw: tar_with(raw, name="a.png/b.png"), "x.tar: cannot be unpacked ("),
-    "zip: members of zeros": (zip_of_zeros, "x.zip: unpacks to 0.6 GiB or more from 2.8 MiB"),
+    "zip: members of zeros": (zip_of_zeros, "x.zip: unpacks to 128 MiB or more from 0.2 MiB"),
     "zip: bzip2 within": (lambda raw: zip_by(raw, zipfile.ZIP_BZIP2), "x.zip: a.png is packed by an unusual method"),
     "zip: LZMA within": (lambda raw: zip_by(raw, zipfile.ZIP_LZMA), "x.zip: a.png is packed by an unusual method"),
     "zip: a turned name": (lambda raw: zip_with(raw, "\u202egnp.exe.png"), "x.zip: \\u202egnp.exe.png holds a mark that turns the direction"),
-    "gz: zeros": (lambda raw: idx_with(raw, gzip.compress(b"\0\0\x08\3" + struct.pack(">III", 2**10, 2**10, 2**10) + bytes(2**20))), "ubyte: unpacks to 1.0 GiB or more"),
+    "gz: zeros": (lambda raw: idx_with(raw, gzip.compress(b"\0\0\x08\3" + struct.pack(">III", 2**10, 2**10, 2**10) + bytes(2**20))), "ubyte: unpacks to 1,024 MiB or more"),
     "npz: a way out": (lambda raw: npz_by(raw, "../../train_x.npy", npy("(2, 8, 8)", bytes(128))), "2 pictures are too few"),
-    "npz: zeros": (lambda raw: npz_by(raw, "images.npy", npy("(300, 1024, 1024)", bytes(300 * 2**20))), "x.npz: unpacks to 0.3 GiB or more"),
+    "npz: zeros": (lambda raw: npz_by(raw, "images.npy", npy("(100, 1024, 1024)", bytes(100 * 2**20))), "x.npz: unpacks to 100 MiB or more"),
     "npz: bzip2 within": (lambda raw: npz_by(raw, "images.npy", npy("(8, 8, 8)", bytes(512)), zipfile.ZIP_BZIP2), "x.npz: cannot be read as NPZ (packed by an unusual method)"),
     "npz: more than there is": (lambda raw: npz_by(raw, "images.npy", npy("(1099511627776, 8, 8)", bytes(512))), "x.npz: cannot be read as NPZ (images: "),
     "npz: a header without end": (lambda raw: npz_by(raw, "images.npy", npy("(" * 60)), "x.npz: cannot be read as NPZ (images: "),
@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz: a class with a line break": (lambda raw: npz(raw, images=IMAGES, labels=np.array(["a", "b\nc"] * 40)), "the class 'b\\nc' holds a control character; rename it"),
     "npz: giant pictures": (lambda raw: npz(raw, images=np.broadcast_to(np.uint8(0), (3, 6000, 6000))), "pictures that are too large; scale them down"),
     "idx: a trillion": (lambda raw: idx_with(raw, b"\0\0\x08\3" + struct.pack(">III", 2**20, 2**10, 2**10) + bytes(99)), "announces (1048576, 1024, 1024) values in 1,099,511,627,776 bytes and holds 99; get it anew"),
-    "parquet: pages of zeros": (parquet_of_zeros, "x.parquet: unpacks to 0.3 GiB or more from"),
+    "parquet: pages of zeros": (parquet_of_zeros, "x.parquet: unpacks to 65 MiB or more from"),
     "parquet: a class of a terminal's commands": (lambda raw: parquet(raw, {"a": BYTES, "label": ["a", "\x1b[2J"] * 4}), "the class '\\x1b[2J' holds a control character"),
     "a picture of 3.6 billion pixels": (lambda raw: (save_all(raw), (raw / "b.png").write_bytes(png(60_000, 60_000))), "b.png (60000 x 60000 pixels are more than 100,000,000)"),
     "a link out of the folder": (lambda raw: link(raw, "/etc/passwd"), "b.png: is a link that leads out of the folder; put the file itself there"),
@@ -208,10 +208,10 @@ LARGE = {
 def test_large_pictures_are_brought_to_size_in_little_more_than_they_take(kind: str) -> None:
     mode, form = LARGE[kind]
     stream = io.BytesIO()
-    Image.new(mode, (5000, 4000)).save(stream, form, **({"compression": "tiff_lzw"} if form == "TIFF" else {}))
-    with at_most(20_000_000 * 9):
+    Image.new(mode, (3000, 3000)).save(stream, form, **({"compression": "tiff_lzw"} if form == "TIFF" else {}))
+    with at_most(9_000_000 * 12):
         assert fit_picture(stream.getvalue(), (3, 8, 8), "crop").shape == (3, 8, 8)
-    with at_most(20_000_000 * 9):
+    with at_most(9_000_000 * 12):
         assert is_gray(stream.getvalue())
 
 
@@ -220,7 +220,7 @@ for _form, _stream in SEEDS:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8)).save(_stream, _form)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([stream.getvalue() for _, stream in SEEDS]),
     st.lists(st.tuples(st.integers(0, 300), st.binary(min_size=1, max_size=6)), max_size=6),

@@ -1,6 +1,7 @@
 """The record of a finished run: MLflow shows what DVC holds, added to the live run or built anew from the outputs."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 from genloop.comparison import read_metrics
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
+from genloop.faults import explain_fault
 from genloop.formats import read_run
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.masking import describe
@@ -20,6 +22,7 @@ from genloop.tracking.curves import Curves, epoch_metrics
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
 from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
+from genloop.workspace import main_root
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
 
@@ -46,12 +49,13 @@ def record(name: str, data: Path) -> dict[str, str]:
     try:
         _twice(lambda: _record(receipt, weights, samples, report, metrics))
     except FAILURES as error:
-        reason = describe(error)
+        failed, reason = f"{name}: MLflow does not take the record", describe(error)
+        own = main_root() / ".mlflow" if not os.environ.get("MLFLOW_TRACKING_URI") else None
+        if own and (fault := explain_fault(error, own)):  # of a server, its own people see to the disk
+            raise GenloopError(f"{failed}: {fault}") from None
         slow = ", with MLFLOW_HTTP_REQUEST_TIMEOUT=60 if the server is only slow" if "timed out" in reason else ""
-        raise GenloopError(
-            f"{name}: MLflow does not take the record ({reason}); run 'dvc repro' or "
-            f"'python -m genloop sync' again later{slow}"
-        ) from None  # whose text may hold a password
+        again = f"run 'dvc repro' or 'python -m genloop sync' again later{slow}"
+        raise GenloopError(f"{failed} ({reason}); {again}") from None  # whose text may hold a password
     return receipt
 
 
