@@ -113,6 +113,16 @@ def test_a_server_that_comes_back_gets_the_rest_of_the_live_log(
     check_whole(outputs)
 
 
+def test_a_broken_place_for_files_does_not_hold_up_the_curves(outputs: Outputs, gateway: Gateway) -> None:
+    gateway.rule = lambda method, path: "refuse" if "artifacts" in path else "forward"
+    train(outputs)
+    gateway.rule = always("forward")
+    assert epochs_shown(outputs) == [1, 2, 3]
+    assert only_run(outputs).info.status == "FINISHED"
+    record("tiny", outputs.folder / "data")
+    check_whole(outputs)
+
+
 def first_of_each_kind() -> Rule:
     """The rule that loses the first answer to each kind of request."""
     known: set[str] = set()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genloop.config import Training
 from genloop.devices import process_rank
@@ -26,7 +26,13 @@ LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets 
 SECONDS_BETWEEN_TRIES = 30.0  # while the server is away
 MOST_WAITING, MOST_PICTURES = 10_000, 50  # that are kept for it; the others are left to ``record``
 INTERRUPTIONS = (KeyboardInterrupt, SystemExit, Interrupted, Terminated)
-Work = Callable[["Following"], None]
+
+
+class Work(NamedTuple):
+    """Something to send."""
+
+    send: Callable[["Following"], None]
+    is_picture: bool = False
 
 
 class Live:
@@ -53,7 +59,7 @@ class Live:
         """Close the run of a training that was interrupted or failed; wait a while for the thread if it gets on."""
         if kind is not None and self._begun:
             status = "KILLED" if issubclass(kind, INTERRUPTIONS) else "FAILED"
-            self._put(lambda following: following.end(status))
+            self._put(Work(lambda following: following.end(status)))
         self._work.put(None)
         self._ending.set()
         self._progress = end = time.monotonic()
@@ -69,24 +75,24 @@ class Live:
         """Send an epoch's curves."""
         now = int(time.time() * 1000)
         if self._work.qsize() < MOST_WAITING:
-            self._put(lambda following: following.epoch(losses, layers, now))
+            self._put(Work(lambda following: following.epoch(losses, layers, now)))
 
     def preview(self, epoch: int, path: Path) -> None:
         """Send a picture of what the networks generate; it is read at once, since its folder will move."""
         if self._pictures.acquire(blocking=False):
             picture = path.read_bytes()
-            self._put(lambda following: self._send_preview(following, epoch, picture))
+            self._put(Work(lambda following: following.preview(epoch, picture), is_picture=True))
 
     def finding(self, found: Finding) -> None:
         """Send a disease."""
         now = int(time.time() * 1000)
-        self._put(lambda following: following.finding(found, now))
+        self._put(Work(lambda following: following.finding(found, now)))
 
     def finish(self, out: Path) -> None:
         """Name the run after its weights; if another run already holds exactly these, this one gives way."""
         if process_rank() == 0:
             weights = hash_weights(out / "weights.safetensors")
-            self._put(lambda following: following.finish(weights))
+            self._put(Work(lambda following: following.finish(weights)))
 
     def _put(self, work: Work) -> None:
         """Leave work to the thread, which begins with the first: by then the training has its lock and goes on."""
@@ -95,14 +101,10 @@ class Live:
         self._work.put(work)
         if not self._begun:
             self._begun = True
-            self._work.put(lambda following: following.close_abandoned())
-
-    def _send_preview(self, following: "Following", epoch: int, picture: bytes) -> None:
-        following.preview(epoch, picture)
-        self._pictures.release()
+            self._work.put(Work(lambda following: following.close_abandoned()))
 
     def _send_all(self) -> None:
-        """Carry out one piece of work after the other, each until it succeeds; what was sent before is not sent again.
+        """Send one piece of work after the other, each until it gets through, but for pictures, which are tried twice.
 
         The first failure may be of a moment, so that it is told, and waited after, only if the next try fails as well.
         """
@@ -118,7 +120,7 @@ class Live:
                     return
                 following.open()
                 self._progress = time.monotonic()
-                work(following)
+                work.send(following)
             except Exception as error:  # whatever a server or a disk comes up with, training goes on
                 failures += 1
                 if failures == 1 and following:
@@ -127,10 +129,16 @@ class Live:
                     following = None
                 if failures > 1:
                     self._tell(describe(error))
-                    if last:
+                    if work and work.is_picture:  # its place may be broken where curves get through
+                        self._pictures.release()
+                        work, failures = None, 0
+                    elif last:
                         return
-                    self._ending.wait(SECONDS_BETWEEN_TRIES)
+                    else:
+                        self._ending.wait(SECONDS_BETWEEN_TRIES)
             else:
+                if work.is_picture:
+                    self._pictures.release()
                 work, failures = None, 0
                 self._progress = time.monotonic()
 
