@@ -278,6 +278,13 @@ def test_a_message_is_one_printable_line_and_keeps_its_end() -> None:
     assert len(told) <= LONGEST + 5
 
 
+@pytest.mark.parametrize("labels", [np.array(["c"]), np.array([2**31], np.uint32).view("<U1"), np.array([[1]])])
+def test_samples_of_classes_that_there_are_not_are_refused(labels: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "samples.npz", images=np.zeros((1, 8, 8), np.uint8), labels=labels)
+    with pytest.raises(GenloopError, match=r"samples\.npz: cannot be read"):
+        read_samples(tmp_path, SCHEMA)
+
+
 def test_servers_that_we_tell_of_listen_on_this_machine_alone() -> None:
     texts = {path: path.read_text() for place in ("src", "stages", "docs", "benchmarks", ".ci", ".github") for path in (ROOT / place).rglob("*") if path.suffix in (".py", ".md", ".yml", ".yaml", ".sh", ".jinja")}  # fmt: skip
     texts |= {path: path.read_text() for path in ROOT.glob("*.md")}

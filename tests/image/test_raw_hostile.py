@@ -148,6 +148,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz: a header without end": (lambda raw: npz_by(raw, "images.npy", npy("(" * 60)), "x.npz: cannot be read as NPZ (images: "),
     "npz: pickled pictures": (lambda raw: np.savez(raw / "x.npz", images=np.array([{}], dtype=object)), "x.npz: cannot be read as NPZ (images: it holds pickled objects, which are not read)"),
     "npz: a class with a line break": (lambda raw: npz(raw, images=IMAGES, labels=np.array(["a", "b\nc"] * 40)), "the class 'b\\nc' holds a control character; rename it"),
+    "npz: a class of what is no letter": (lambda raw: npz(raw, images=IMAGES, labels=np.full(80, 2**31, np.uint32).view("<U1")), "x.npz: 'labels' hold what is no letter of Unicode; write them anew"),
     "npz: giant pictures": (lambda raw: npz(raw, images=np.broadcast_to(np.uint8(0), (3, 6000, 6000))), "pictures that are too large; scale them down"),
     "idx: a trillion": (lambda raw: idx_with(raw, b"\0\0\x08\3" + struct.pack(">III", 2**20, 2**10, 2**10) + bytes(99)), "announces (1048576, 1024, 1024) values in 1,099,511,627,776 bytes and holds 99; get it anew"),
     "parquet: pages of zeros": (parquet_of_zeros, "x.parquet: unpacks to 65 MiB or more from"),

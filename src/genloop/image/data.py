@@ -19,7 +19,7 @@ from genloop.image.encoding.features import random_features
 from genloop.image.encoding.pixels import Bytes, Pictures, to_bytes, to_unit
 from genloop.image.encoding.sheets import draw_groups
 from genloop.plugins import Schema
-from genloop.reading import map_array, read_array, read_arrays, read_json
+from genloop.reading import damaged, map_array, read_array, read_arrays, read_json
 
 Conditions = Float[Tensor, "batch conditions"]
 BLOCK = 256  # pictures drawn at a time
@@ -200,9 +200,20 @@ def write_samples(folder: Path, blocks: Iterable[tuple[Pictures, Conditions]], s
 
 
 def read_samples(folder: Path, schema: PictureSchema) -> PictureRecords:
-    """Read ``samples.npz`` back, with the class of each picture where the run was asked for classes."""
-    arrays = read_arrays(folder / "samples.npz")
-    images, names = arrays["images"], arrays.get("labels")
+    """Read ``samples.npz`` back, with the class of each picture where the run was asked for classes.
+
+    Raises:
+        GenloopError: it is missing or damaged, or names a class that the data set has not.
+    """
+    path = folder / "samples.npz"
+    arrays = read_arrays(path)
+    try:
+        return _as_records(arrays["images"], arrays.get("labels"), schema)
+    except (LookupError, SystemError, TypeError, ValueError) as error:
+        raise damaged(path, error) from None
+
+
+def _as_records(images: np.ndarray, names: np.ndarray | None, schema: PictureSchema) -> PictureRecords:
     pictures = (images[..., None] if images.ndim == 3 else images).transpose(0, 3, 1, 2)
     places = {name: place for place, name in enumerate(schema.classes)}
     labels = None if names is None else np.array([places[name] for name in names])

@@ -1,5 +1,6 @@
 """Pictures as arrays: the pixels stay on disk, and one picture is read at a time."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def check_labels(labels: np.ndarray | None, images: StoredArray, path: Path) -> 
     """Return labels [records] if there are any.
 
     Raises:
-        GenloopError: they are not one whole number or word for each picture.
+        GenloopError: they are not one whole number or word for each picture, or words hold what is no letter.
     """
     if labels is None:
         return None
@@ -85,6 +86,10 @@ def check_labels(labels: np.ndarray | None, images: StoredArray, path: Path) -> 
             f"{path}: 'labels' must be one whole number or word for each of the {images.shape[0]} pictures, "
             f"has {labels.dtype} {list(labels.shape)}; correct or remove them"
         )
+    if labels.dtype.kind == "U" and labels.dtype.itemsize:
+        letters = np.ascontiguousarray(labels).view(f"{labels.dtype.str[0]}u4")
+        if len(letters) and letters.max() > sys.maxunicode:  # of which Python makes words that it cannot read
+            raise GenloopError(f"{path}: 'labels' hold what is no letter of Unicode; write them anew")
     return labels
 
 
