@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from genloop import batches, held_out, plugins, resume, states
 from genloop.batches import Batch, Batches
 from genloop.choices import ImagePrepare, TablePrepare
-from genloop.config import Gan, Vae
+from genloop.config import Gan, Trainer, Vae
+from genloop.errors import GenloopError
+from genloop.gan import GanSystem
 from genloop.randomness import keyed_generator
 from genloop.states import KEPT, StateFiles
 from genloop.training import train
@@ -207,6 +210,28 @@ def test_states_that_nobody_came_back_for_are_removed(tmp_path: Path, monkeypatc
     os.utime(fresh, (1, 1))
     os.utime(fresh / "x.ckpt", (1, 1))
     assert len(states.stale_states(tmp_path / "run-1")) == 1  # of two that are old, the last is kept all the same
+
+
+class Scattering(GanSystem):
+    """A system that uses a kernel without a deterministic form."""
+
+    def step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+        return super().step(batch)
+
+
+def test_a_kernel_without_a_deterministic_form_is_refused_and_allowed_by_key(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genloop.gan.GanSystem", Scattering)
+    with pytest.raises(GenloopError) as raised:
+        fit("image_gan", prepared, tmp_path)
+    assert str(raised.value).startswith("runs.image_gan: put_ has no form on this device that gives equal bytes")
+    assert "trainer.deterministic: false" in str(raised.value)
+    allowed = RUNS["image_gan"].model_copy(update={"trainer": Trainer(deterministic=False)})
+    monkeypatch.setitem(RUNS, "allowed", allowed)
+    facts = json.loads(fit("allowed", prepared, tmp_path)["out/training.json"])
+    assert facts["arithmetic"]["from step 0"].endswith("kernels without a deterministic form allowed")
 
 
 LONG = """\

@@ -1,9 +1,13 @@
 """How arithmetic is made to give the same bytes every time."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.utils import deterministic
+
+from genloop.errors import GenloopError
 
 
 def seed_noise(seed: int) -> None:
@@ -20,3 +24,23 @@ def make_reproducible(threads: int, deterministic_kernels: bool = True) -> None:
     torch.use_deterministic_algorithms(deterministic_kernels)
     # Filling memory that is about to be overwritten costs time and changes nothing.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def refused_kernels_named(name: str) -> Iterator[None]:
+    """Say by which key a run is allowed a kernel that was refused.
+
+    Raises:
+        GenloopError: in place of torch's own error; others pass through.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        told = str(error)
+        if "does not have a deterministic implementation" not in told:
+            raise
+        kernel = told.partition(" does not have")[0]
+        raise GenloopError(
+            f"runs.{name}: {kernel} has no form on this device that gives equal bytes; set "
+            "trainer.deterministic: false, which the protocol of its scores will say"
+        ) from error

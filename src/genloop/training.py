@@ -24,7 +24,7 @@ from genloop.faults import explained
 from genloop.forecast import check_forecast
 from genloop.groups import grouped
 from genloop.held_out import figure_of, plan_checks, split_records
-from genloop.numerics import make_reproducible
+from genloop.numerics import make_reproducible, refused_kernels_named
 from genloop.outcome import Training, are_finite, save_training
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_seed
@@ -67,7 +67,7 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
             weights until then are written all the same.
     """
     alone = nullcontext() if process_rank() else Alone(name, state)  # further processes of a training follow its first
-    with alone, explained(state):
+    with alone, explained(state), refused_kernels_named(name):
         make_reproducible(run.threads, run.trainer.deterministic)
         training, failure = _fit(name, run, prepared, state, observer)
         good = failure is None or are_finite(training.networks())
