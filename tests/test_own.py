@@ -52,7 +52,7 @@ def test_they_train_and_an_edit_trains_them_anew(own: Project) -> None:
     assert (
         "runs.tiny_gan.networks: dvc.yaml does not watch mine.flat; add '- src/mine' to the deps of" in refused.stderr
     )
-    own.edit("dvc.yaml", "      - src/genloop/own.py\n      - src/genloop/resolve.py", "      - src/mine\n      - src/genloop/own.py\n      - src/genloop/resolve.py")  # fmt: skip
+    own.edit("dvc.yaml", "      - src/genloop/own.py\n      - src/genloop/reading.py", "      - src/mine\n      - src/genloop/own.py\n      - src/genloop/reading.py")  # fmt: skip
     own.dvc("repro", "evaluate@tiny_gan", "evaluate@tiny_vae")
     pinned = json.loads((own.folder / "data/weights/tiny_gan/run.json").read_text())["networks"]
     assert pinned.startswith("mine.flat@")

@@ -318,10 +318,8 @@ def test_a_killed_pipeline_goes_on_and_ends_with_the_same_bytes(
     assert not (ready.folder / "data/weights/tiny_gan").exists()
     done = ready.dvc("repro", f"{stage}@tiny_gan")  # waits for a training that lost its pipeline and ends by itself
     assert "Running stage 'train@tiny_gan'" in done.stdout
-    made = results(ready)
-    assert {name for name in made if "weights" in name} == {name for name in whole if "weights" in name}
-    assert made.keys() == whole.keys() or stage == "train"
-    assert made.items() <= whole.items()
+    made = {name: content for name, content in results(ready).items() if stage == "evaluate" or "weights" in name}
+    assert made == {name: content for name, content in whole.items() if stage == "evaluate" or "weights" in name}
     assert not list((ready.folder / ".state").glob("tiny_gan*"))
 
 

@@ -179,16 +179,6 @@ def test_half_precision_learns_nearly_the_same(
     assert torch.bfloat16 not in {tensor.dtype for tensor in tensors.values()}
 
 
-def test_a_second_process_on_the_same_training_is_refused(data: Path, tmp_path: Path) -> None:
-    from filelock import FileLock
-
-    with (
-        FileLock(tmp_path / "state.lock"),
-        pytest.raises(GenloopError, match="another process is training exactly this"),
-    ):
-        fit("gan", data, tmp_path)
-
-
 def test_too_little_memory_is_foreseen(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000})())
     with pytest.raises(

@@ -113,10 +113,11 @@ class Alone:
         try:
             self.lock.acquire()
         except Timeout:
-            holder = self.process.read_text() if self.process.exists() else "unknown"
+            holder = self.process.read_text() if self.process.exists() else ""
+            stop = f"stop it by 'kill {holder}'" if holder else "stop it"
             raise GenloopError(
-                f"{self.name}: another process ({holder}) is training exactly this; wait for it, or stop it by "
-                f"'kill {holder}', and say the same again"
+                f"{self.name}: another process{holder and f' ({holder})'} is training exactly this; wait for it, or "
+                f"{stop}, and say the same again"
             ) from None
         self.process.write_text(str(os.getpid()))
         for stale in stale_states(self.folder):
