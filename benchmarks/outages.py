@@ -59,16 +59,20 @@ def killed(server: Server) -> Iterator[Scenario]:
     yield Scenario(server.address, server.kill, server.start)
 
 
+def followed(server: Server, first: Callable[[], Any], later: Thread) -> Scenario:
+    """Return the scenario of a strike that is followed by something beside the training."""
+
+    def strike() -> None:
+        first()
+        later.start()
+
+    return Scenario(server.address, strike, later.join)
+
+
 @contextmanager
 def restarted(server: Server) -> Iterator[Scenario]:
     """Killed by -9, and started again at once."""
-
-    def begin_again() -> None:
-        server.kill()
-        starting.start()
-
-    starting = Thread(target=server.start)
-    yield Scenario(server.address, begin_again, starting.join)
+    yield followed(server, server.kill, Thread(target=server.start))
 
 
 @contextmanager
@@ -80,13 +84,8 @@ def hanging(server: Server) -> Iterator[Scenario]:
 @contextmanager
 def hanging_for_a_while(server: Server) -> Iterator[Scenario]:
     """Stopped (SIGSTOP) for 20 s."""
-
-    def stop() -> None:
-        server.send(signal.SIGSTOP)
-        waking.start()
-
     waking = Timer(HANGING, lambda: server.send(signal.SIGCONT))
-    yield Scenario(server.address, stop, waking.join)
+    yield followed(server, lambda: server.send(signal.SIGSTOP), waking)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Measured(SaveState):
 
     last: "Measured"
     states = 0
+    spent = 0.0  # seconds
     bytes = 0
 
     def __init__(self, *arguments: Any) -> None:
@@ -36,6 +37,7 @@ class Measured(SaveState):
 
     def _save(self, trainer: Any, step: int) -> None:
         super()._save(trainer, step)
+        self.spent += self.cost
         self.states += 1
         self.bytes = max(path.stat().st_size for path in self.files.folder.glob("*.ckpt"))
 

@@ -101,22 +101,25 @@ def test_a_training_that_is_cut_anywhere_ends_with_the_same_bytes(
     assert fit(name, prepared, tmp_path / "cut") == whole
 
 
-def cut_before(step: int, name: str, prepared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Cut a training and return its states, the newest first."""
+def whole_and_cut(
+    name: str, step: int, prepared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, bytes], Path, Path]:
+    """Return what an undisturbed training leaves, and the two states of one in ``cut`` that ended before ``step``."""
+    whole = fit(name, prepared, folder / "whole")
     with monkeypatch.context() as patch:
         patch.setattr("genloop.training.Batches", CutBatches)
         CutBatches.cuts = [step]
         with pytest.raises(Cut):
-            fit(name, prepared, folder)
-    return sorted((folder / "state").glob("*.ckpt"), reverse=True)
+            fit(name, prepared, folder / "cut")
+    newest, before = sorted((folder / "cut/state").glob("*.ckpt"), reverse=True)
+    return whole, newest, before
 
 
 @pytest.mark.usefixtures("each_step")
 def test_damaged_states_fall_back_to_those_before(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = fit("image_gan", prepared, tmp_path / "whole")
-    newest, before = cut_before(8, "image_gan", prepared, tmp_path / "cut", monkeypatch)
+    whole, newest, before = whole_and_cut("image_gan", 8, prepared, tmp_path, monkeypatch)
     content = newest.read_bytes()
     newest.write_bytes(content[:1000] + b"X" + content[1001:])
     assert StateFiles(newest.parent).newest() == before
@@ -143,8 +146,7 @@ class Malice:
 def test_a_planted_state_runs_nothing(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = fit("image_vae", prepared, tmp_path / "whole")
-    newest, _ = cut_before(5, "image_vae", prepared, tmp_path / "cut", monkeypatch)
+    whole, newest, _ = whole_and_cut("image_vae", 5, prepared, tmp_path, monkeypatch)
     planted = StateFiles(newest.parent)
     planted.save_checkpoint({"state_dict": Malice(tmp_path / "mark")}, "999999999999")
     (path,) = planted.folder.glob("999999999999-*")
@@ -330,3 +332,14 @@ def test_a_temporary_workspace_leaves_its_state_in_the_main_checkout(ready: Proj
     done = ready.dvc("repro", "train@tiny_gan")
     assert "Running stage 'train@tiny_gan'" in done.stdout
     assert not state.exists()  # it was the same training, which went on from there and is over
+
+
+def test_how_far_a_training_is_counts_an_epoch_that_is_over_once(prepared: Path) -> None:
+    run, epochs = RUNS["image_gan"], [4]
+    over = Batches(run, plugins.data("image").open_records(prepared / "tiny", "train"), epoch=lambda: epochs[0])
+    assert len([step for given in over for step in given]) == over.steps
+    assert over.steps_made == 5 * over.steps
+    saved, epochs = over.state_dict(), [5]
+    again = Batches(run, over.records, epoch=lambda: epochs[0])
+    again.load_state_dict(saved)
+    assert again.steps_made == 5 * again.steps

@@ -5,9 +5,8 @@ and after many steps weights differ as those of another seed: docs/reliability.m
 """
 
 import platform
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,10 +23,6 @@ class Arithmetic:
     devices: int
     torch: str
     deterministic: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what files say of it."""
-        return asdict(self)
 
     def __str__(self) -> str:
         """Return it in words."""

@@ -68,9 +68,14 @@ class Batches:
             self.given = min(first + self.at_once, self.steps)
             yield [self._part(order, epoch, step) for step in range(first, self.given)]
 
+    @property
+    def steps_made(self) -> int:
+        """Steps of the whole training whose batches were handed over."""
+        return self.epoch() * self.steps + self.given
+
     def state_dict(self) -> dict[str, int]:
-        """Return how far the epoch is, for resuming; Lightning asks for it."""
-        return {"given": self.given}
+        """Return how far the epoch to go on with is, for resuming; Lightning asks for it."""
+        return {"given": self.given % self.steps}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there."""

@@ -1,6 +1,5 @@
 """What happens around the steps of a training: curves, layer statistics, previews, progress."""
 
-import os
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from genloop.conditions import shown_conditions
 from genloop.config import Gan, Vae
 from genloop.doctor import Finding
 from genloop.modes import evaluating
+from genloop.outputs import sync
 from genloop.plugins import Schema
 from genloop.randomness import keyed_seed
 from genloop.watching import Checks
@@ -123,9 +123,8 @@ class Previews(Callback):
         if epoch in preview_epochs(int(trainer.max_epochs or 1), self.run.previews):
             path = self.folder / f"epoch_{epoch:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as stream:
-                self.module.draw(self._records(system), self.schema).save(stream, "png")
-                os.fsync(stream.fileno())  # the states that are saved from now on rely on it
+            self.module.draw(self._records(system), self.schema).save(path)
+            sync(path)  # the states that are saved from now on rely on it
             self.observer.preview(epoch, path)
 
     def _records(self, system: Any) -> Tensor:
@@ -159,7 +158,7 @@ class Progress(Callback):
     def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
         """Open the bar where a resumed training goes on."""
         total = self.batches.steps * int(trainer.max_epochs or 1)
-        done = self.batches.steps * trainer.current_epoch + self.batches.given
+        done = self.batches.steps_made
         silent = True if trainer.global_rank else None  # None: silent where nobody watches
         self.bar = tqdm(total=total, initial=done, desc=self.label, unit="batch", disable=silent, mininterval=0.5)
 

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from genloop.errors import GenloopError
-from genloop.strict_yaml import parse_yaml
+from genloop.reading import damaged
+from genloop.strict_yaml import declared_dependencies
 
 
 def hash_weights(path: Path) -> str:
@@ -38,9 +39,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise GenloopError(
-            f"{path}: cannot be read ({error}); 'dvc checkout' brings back what dvc.lock names"
-        ) from None
+        raise damaged(path, error) from None
 
 
 def hash_json(content: Any) -> str:
@@ -58,7 +57,7 @@ def hash_files(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(p for p in path.rglob("*") if _counts(p)) if path.is_dir() else [path]:
-            digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {_hash_file(file)}\n".encode())
+            digest.update(f"{path.as_posix()} {file.relative_to(path).as_posix()} {hash_file(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -66,11 +65,11 @@ def hash_folder(folder: Path) -> str:
     """Return the SHA-256 over the files of a folder, the same wherever it lies and whatever its name is."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if _counts(path)):
-        digest.update(f"{file.relative_to(folder).as_posix()} {_hash_file(file)}\n".encode())
+        digest.update(f"{file.relative_to(folder).as_posix()} {hash_file(file)}\n".encode())
     return digest.hexdigest()
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, of which few are held at a time."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -82,11 +81,7 @@ def _counts(path: Path) -> bool:
 
 def stage_dependencies(stage: str, key: str, item: dict[str, Any], pipeline: Path = Path("dvc.yaml")) -> list[Path]:
     """Return the dependencies that ``pipeline`` declares for one instance of a ``foreach`` stage."""
-    content = parse_yaml(pipeline.read_text(encoding="utf-8"), pipeline)
-    try:
-        declared = [str(dependency) for dependency in content["stages"][stage]["do"]["deps"]]
-    except (KeyError, TypeError):
-        raise GenloopError(f"{pipeline}: stages.{stage}.do.deps is missing; bring dvc.yaml back from Git") from None
+    declared = declared_dependencies(pipeline, stage, "do")
     filled = [dependency.replace("${key}", key) for dependency in declared]
     for name, value in item.items():
         filled = [dependency.replace(f"${{item.{name}}}", str(value)) for dependency in filled]

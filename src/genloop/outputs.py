@@ -78,11 +78,11 @@ def replace_folder(path: Path) -> Iterator[Path]:
         new = work / NEW
         new.mkdir()
         yield new
-        _sync(new)
+        _sync_all(new)
         if path.exists():  # is moved, not removed, so that a kill at any moment loses nothing
             path.rename(work / EARLIER)
         new.rename(path)
-        _sync_entry(path.parent)
+        sync(path.parent)
 
 
 @contextmanager
@@ -97,9 +97,9 @@ def replace_file(path: Path) -> Iterator[Path]:
     with work_beside(path) as work:
         new = work / path.name
         yield new
-        _sync(new)
+        _sync_all(new)
         new.replace(path)
-        _sync_entry(path.parent)
+        sync(path.parent)
 
 
 @contextmanager
@@ -148,17 +148,17 @@ def _clear(work: Path, path: Path) -> None:
             entry.unlink()
 
 
-def _sync(path: Path) -> None:
+def _sync_all(path: Path) -> None:
     """Wait until the disk holds a file, or a folder with all that is in it."""
     for folder, _, files in os.walk(path):
         for name in files:
-            _sync_entry(Path(folder) / name)
-        _sync_entry(Path(folder))
+            sync(Path(folder) / name)
+        sync(Path(folder))
     if path.is_file():
-        _sync_entry(path)
+        sync(path)
 
 
-def _sync_entry(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until the disk holds a file's bytes, or a folder's names."""
     if os.name == "nt":  # which opens no folders
         return

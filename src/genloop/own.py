@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from genloop.errors import GenloopError
-from genloop.strict_yaml import parse_yaml
+from genloop.strict_yaml import declared_dependencies
 
 
 def pin(name: str, key: str, project: Path) -> str:
@@ -24,7 +24,7 @@ def pin(name: str, key: str, project: Path) -> str:
         raise GenloopError(f"{key}: there is no module {name}; put it into the folder src of this project")
     if not source.is_relative_to(project):
         raise GenloopError(f"{key}: {name} lies outside of this project, where Git does not keep it; copy it into src")
-    watched = _watched(project / "dvc.yaml")
+    watched = declared_dependencies(project / "dvc.yaml", "configure")
     content = _content(name, source)
     library = name.startswith("genloop.")  # watched by the stages themselves
     if not library and not any(content.is_relative_to(project / dependency) for dependency in watched):
@@ -34,15 +34,6 @@ def pin(name: str, key: str, project: Path) -> str:
             f"so that an edit of it trains anew"
         )
     return f"{name}@{_hash(content)}"
-
-
-def _watched(pipeline: Path) -> list[str]:
-    """Return the dependencies of the stage configure."""
-    content = parse_yaml(pipeline.read_text(encoding="utf-8"), pipeline)
-    try:
-        return [str(dependency) for dependency in content["stages"]["configure"]["deps"]]
-    except (KeyError, TypeError):
-        raise GenloopError(f"{pipeline}: stages.configure.deps is missing; bring dvc.yaml back from Git") from None
 
 
 def import_pinned(pinned: str) -> ModuleType:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -84,7 +85,6 @@ class SaveState(Callback):
         self.step = 0  # of the training, that of the last state
         self.arithmetic = [(0, now)]  # with the step from which on it was used
         self.saved, self.cost = time.monotonic(), 0.0
-        self.spent = 0.0  # seconds, on all states
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
@@ -101,7 +101,7 @@ class SaveState(Callback):
         due = is_due(time.monotonic() - self.saved, self.cost, every)
         due, cause = trainer.strategy.broadcast((due, self.ending.cause))
         if due or cause:
-            self._save(trainer, trainer.current_epoch * self.batches.steps + self.batches.given)
+            self._save(trainer, self.batches.steps_made)
         if cause:
             raise Interrupted(
                 f"{self.ending.name}: {cause.reason}, its state is saved as of step {self.step:,}; "
@@ -124,11 +124,10 @@ class SaveState(Callback):
             )
         self.saved = time.monotonic()
         self.cost = self.saved - start
-        self.spent += self.cost
 
     def state_dict(self) -> dict[str, Any]:
         """Return the step and what steps were made with."""
-        return {"step": self.step, "arithmetic": [(step, made.as_dict()) for step, made in self.arithmetic]}
+        return {"step": self.step, "arithmetic": [(step, asdict(made)) for step, made in self.arithmetic]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on; other arithmetic than before is noted and told, since the bytes will be others."""

@@ -1,6 +1,5 @@
 """Files of what a training needs to go on: written whole and synced, checked when they are read, the last two kept."""
 
-import hashlib
 import os
 import shutil
 import sys
@@ -13,6 +12,9 @@ from filelock import FileLock, Timeout
 from pytorch_lightning.plugins.io import CheckpointIO
 
 from genloop.errors import GenloopError
+from genloop.identity import hash_file
+from genloop.outputs import sync
+from genloop.workspace import lock_of
 
 KEPT = 2  # states of a training: a damaged one falls back to the one before it
 DIGITS = 16  # of the checksum in a file's name
@@ -35,12 +37,11 @@ class StateFiles(CheckpointIO):
         try:
             with unfinished.open("wb") as stream:
                 torch.save(checkpoint, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
+            sync(unfinished)
             unfinished.rename(self.folder / f"{Path(path).name}-{_checksum(unfinished)}.ckpt")
         finally:
             unfinished.unlink(missing_ok=True)
-        sync_folder(self.folder)
+        sync(self.folder)
         for old in self._newest_first()[KEPT:]:
             old.unlink()
 
@@ -67,8 +68,7 @@ class StateFiles(CheckpointIO):
 
 
 def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGITS]
+    return hash_file(path)[:DIGITS]
 
 
 def _damage(path: Path) -> str | None:
@@ -82,15 +82,6 @@ def _damage(path: Path) -> str | None:
     return None
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class Alone:
     """Holds a folder of states for one training, against a second one and against one that lost its pipeline.
 
@@ -100,7 +91,7 @@ class Alone:
     def __init__(self, name: str, folder: Path) -> None:
         """Take the run's name and the folder."""
         self.name, self.folder = name, folder
-        self.lock = FileLock(folder.with_suffix(".lock"), timeout=SECONDS_OF_WAITING)
+        self.lock = FileLock(lock_of(folder), timeout=SECONDS_OF_WAITING)
         self.process = folder.with_suffix(".pid")
 
     def __enter__(self) -> None:
@@ -141,7 +132,7 @@ def stale_states(own: Path) -> list[Path]:
 
 def remove_state(folder: Path) -> None:
     """Remove a folder of states with its lock, unless a training holds it."""
-    lock = FileLock(folder.with_suffix(".lock"), timeout=0)
+    lock = FileLock(lock_of(folder), timeout=0)
     try:
         with lock:
             shutil.rmtree(folder, ignore_errors=True)

@@ -69,6 +69,22 @@ def parse_yaml(text: str, place: object) -> Any:
         raise GenloopError(f"{place}: is nested too deeply; write it flat") from None
 
 
+def declared_dependencies(pipeline: Path, stage: str, *inside: str) -> list[str]:
+    """Return the dependencies that a pipeline declares for a stage; ``inside`` are the keys around them, as ``do``.
+
+    Raises:
+        GenloopError: there are none.
+    """
+    content = parse_yaml(pipeline.read_text(encoding="utf-8"), pipeline)
+    keys = ("stages", stage, *inside, "deps")
+    try:
+        for key in keys:
+            content = content[key]
+        return [str(dependency) for dependency in content]
+    except (KeyError, TypeError):
+        raise GenloopError(f"{pipeline}: {'.'.join(keys)} is missing; bring dvc.yaml back from Git") from None
+
+
 def _count(node: yaml.Node, known: dict[int, int], level: int) -> int:
     """Return how many values a node stands for; ``known`` are those of nodes seen before, 0 while one is counted."""
     if id(node) in known:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from genloop.outputs import write_text
+
 
 def git(*arguments: str, folder: Path | None = None) -> str | None:
     """Return what Git prints, or None where there is no Git or no repository."""
@@ -32,9 +34,9 @@ def state_folder(run: str, fingerprint: str) -> Path:
     return main_root() / ".state" / f"{run}-{fingerprint[:16]}"
 
 
-def trainer_lock(run: str, fingerprint: str) -> Path:
-    """Return the file that a training holds locked for as long as it lives."""
-    return state_folder(run, fingerprint).with_suffix(".lock")
+def lock_of(state: Path) -> Path:
+    """Return the file that a training holds locked for as long as it lives, given its folder."""
+    return state.with_suffix(".lock")
 
 
 def checkout_id() -> str:
@@ -43,7 +45,5 @@ def checkout_id() -> str:
     path.parent.mkdir(exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=10):
         if not path.exists():
-            unfinished = path.with_suffix(".unfinished")
-            unfinished.write_text(secrets.token_hex(16))
-            unfinished.replace(path)
+            write_text(path, secrets.token_hex(16))
         return path.read_text()

@@ -15,7 +15,7 @@ from genloop.tracking.abandoned import close_abandoned
 from genloop.tracking.live import Live
 from genloop.tracking.record import record
 from genloop.tracking.store import FINGERPRINT, Store
-from genloop.workspace import checkout_id, trainer_lock
+from genloop.workspace import checkout_id, lock_of, state_folder
 from tests.tracking.conftest import ROOT, Outputs, clean_environment
 from tests.tracking.shown import check_whole
 
@@ -34,10 +34,10 @@ from genloop.config import Train
 from genloop.identity import fingerprint
 from genloop.outputs import read_choices
 from genloop.tracking.live import Live
-from genloop.workspace import trainer_lock
+from genloop.workspace import lock_of, state_folder
 run = read_choices(Path("data/config/tiny/train.json"), Train)
 identity = fingerprint("tiny", run)
-with FileLock(trainer_lock("tiny", identity)), Live("tiny", run, identity) as live:
+with FileLock(lock_of(state_folder("tiny", identity))), Live("tiny", run, identity) as live:
     live.epoch(*json.loads(Path("epoch.json").read_text()))
     time.sleep(600)
 """
@@ -117,7 +117,7 @@ def test_the_run_of_a_killed_training_is_closed_and_goes_on_when_it_is_said_agai
     (other,) = store.find(run="tiny", fingerprint=fingerprint(outputs.name, outputs.run))
     store.client.delete_run(other.info.run_id)
     choices.write_bytes(same)
-    with FileLock(trainer_lock("tiny", identity)), outputs.live() as live:
+    with FileLock(lock_of(state_folder("tiny", identity))), outputs.live() as live:
         outputs.tell(live)
     assert statuses(outputs) == {identity: "FINISHED"}
     record("tiny", outputs.folder / "data")

@@ -6,7 +6,7 @@ from filelock import FileLock, Timeout
 from mlflow.entities import Run
 
 from genloop.tracking.store import FINGERPRINT, RUN, Store
-from genloop.workspace import trainer_lock
+from genloop.workspace import lock_of, state_folder
 
 
 def abandoned(store: Store, own: str) -> Iterator[Run]:
@@ -15,7 +15,7 @@ def abandoned(store: Store, own: str) -> Iterator[Run]:
     The run with the id ``own`` is left to whoever asks.
     """
     for run in store.find_running():
-        lock = trainer_lock(run.data.tags[RUN], run.data.tags[FINGERPRINT])
+        lock = lock_of(state_folder(run.data.tags[RUN], run.data.tags[FINGERPRINT]))
         if run.info.run_id == own:
             continue
         if not lock.exists():  # the training came to its end, only the request that says so did not get through

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from genloop.faults import explain_fault
 from genloop.formats import read_run
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.masking import describe
+from genloop.reading import read_json
 from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.curves import Curves, epoch_metrics
 from genloop.tracking.pictures import complete_previews
@@ -70,7 +72,8 @@ def _twice(work: Callable[[], None]) -> None:
 def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path, metrics: Path) -> None:
     run = read_run(weights)
     store = Store(run.data)
-    known = _find_or_begin(store, receipt["run"], run, receipt["weights"])
+    identity = cache(lambda: fingerprint(receipt["run"], run))  # reads all of the data, and is seldom needed
+    known = _find_or_begin(store, receipt["run"], run, receipt["weights"], identity)
     run_id = str(known.info.run_id)
     store.complete_parameters(known, run)
     _complete_curves(store, known, weights)
@@ -85,29 +88,28 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
-    _settle_abandoned(store, run_id, receipt["run"], run)
+    _settle_abandoned(store, run_id, receipt["run"], identity)
 
 
-def _settle_abandoned(store: Store, run_id: str, name: str, run: Any) -> None:
+def _settle_abandoned(store: Store, run_id: str, name: str, identity: Callable[[], str]) -> None:
     """Close the runs of killed trainings; the log of a training whose weights this run holds anyway gives way to it."""
     for other in abandoned(store, own=run_id):
-        if other.data.tags[RUN] == name and other.data.tags[FINGERPRINT] == fingerprint(name, run):
+        if other.data.tags[RUN] == name and other.data.tags[FINGERPRINT] == identity():
             store.client.delete_run(other.info.run_id)
         else:
             close(store, other)
 
 
-def _find_or_begin(store: Store, name: str, run: Any, weights: str) -> Run:
+def _find_or_begin(store: Store, name: str, run: Any, weights: str, identity: Callable[[], str]) -> Run:
     known = store.find(run=name, weights=weights)
     if known:
         return store.client.get_run(known[0].info.run_id)
-    identity = fingerprint(name, run)
-    for begun in store.find(run=name, fingerprint=identity):
+    for begun in store.find(run=name, fingerprint=identity()):
         if WEIGHTS not in begun.data.tags:
             # Its live log came to no end: a machine too busy, or a server that went away.
             store.name_after(begun.info.run_id, name, weights)
             return store.client.get_run(begun.info.run_id)
-    tags = identity_tags(name, run, identity) | {WEIGHTS: weights, "genloop.origin": "restored"}
+    tags = identity_tags(name, run, identity()) | {WEIGHTS: weights, "genloop.origin": "restored"}
     return store.begin(f"{name}-{weights[:7]}", tags)
 
 
@@ -123,7 +125,7 @@ def _complete_curves(store: Store, known: Run, weights: Path) -> None:
         epoch = int(losses["epoch"])
         parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
     curves.log(parts)
-    for found in json.loads((weights / "training.json").read_text())["findings"]:
+    for found in read_json(weights / "training.json")["findings"]:
         curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
 
 
