@@ -3,6 +3,7 @@
 ``benchmarks/disk_full.py`` does the same to every stage, at every file that it writes.
 """
 
+import errno
 import resource
 import shutil
 import sqlite3
@@ -20,7 +21,7 @@ import torch
 from PIL import Image
 
 from genloop.errors import GenloopError
-from genloop.faults import explain_fault
+from genloop.faults import REMEDIES, explain_fault
 from genloop.outputs import check_disk, replace_file, replace_folder, write_json
 from tests.conftest import ROOT, Project
 
@@ -154,6 +155,23 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "torch": lambda path: torch.save(torch.zeros(99999), path),
     "sqlite": _fill_database,
 }
+
+
+def test_a_database_without_room_for_its_journal_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    """SQLite says the same of both; so the disk below it is asked."""
+    insert = "import sqlite3, sys; from pathlib import Path; from genloop.faults import explain_fault\n"
+    insert += "try: sqlite3.connect(sys.argv[1] + '/x.db').execute('create table t (x)')\n"
+    insert += "except sqlite3.Error as error: print(error, '->', explain_fault(error, Path(sys.argv[1])))"
+    (tmp_path / "insert.py").write_text(insert)
+    (tmp_path / "disk").mkdir()
+    run = f"PYTHONPATH={ROOT / 'src'} {sys.executable} insert.py"
+    full = "mount -t tmpfs -o size=1m,nr_inodes=2 none disk && touch disk/x.db"
+    done = unshare(f"{full} && {run} disk; {run} nowhere", tmp_path)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "unable to open database file -> disk: " + REMEDIES[errno.ENOSPC],
+        "unable to open database file -> None",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore")  # what was not written when the interpreter lets go of it

@@ -1,6 +1,7 @@
 """What is the matter where the machine fails a program: a full disk, a missing right, and what to do about it."""
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ SPELLED = {  # how libraries say it that pass on no number
     "(input/output|disk i/o) error": errno.EIO,
 }
 
+# SQLite where it cannot make its journal: of a full disk as well as of other causes, so the disk is asked.
+NO_JOURNAL = re.compile("unable to open database file")
+
 
 @contextmanager
 def explained(place: Path) -> Iterator[None]:
@@ -56,10 +60,19 @@ def explain_fault(error: BaseException, place: Path | None = None) -> str | None
         place: what was being written, named where the error names no file or an unfinished one.
     """
     for link in _chain(error):
-        if remedy := REMEDIES.get(_number(link) or 0):
+        number = errno.ENOSPC if NO_JOURNAL.search(str(link)) and place and _is_full(place) else _number(link)
+        if remedy := REMEDIES.get(number or 0):
             named = _named(link, place)
             return f"{named}: {remedy}" if named else remedy
     return None
+
+
+def _is_full(folder: Path) -> bool:
+    """Return whether the disk of a folder has no room for another file, or for its name."""
+    if not folder.exists():
+        return False
+    left = os.statvfs(folder)
+    return left.f_bavail == 0 or (left.f_files > 0 and left.f_favail == 0)  # some file systems do not count names
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
