@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.small_disk import leave_free, mount, points, tree
+from benchmarks.small_disk import leave_free, mount, points, tree, unmount
 from benchmarks.stages_in_forks import STAGES, Command, Ended, import_all, run
 
 FREE = (  # commands beside the stages, which write where people say
@@ -187,7 +187,8 @@ def main() -> None:
             for module, hidden, goes_on in HIDDEN:
                 if module == command.module:
                     row(command.name, f"full: {hidden}", fill_hidden(command, project, hidden, goes_on))
-        subprocess.run(["umount", project / "data"], check=True)
+        for place in ("data", "out", ".mlflow", ".state"):
+            unmount(project / place)
 
 
 if __name__ == "__main__":

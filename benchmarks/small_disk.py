@@ -18,11 +18,16 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def mount(folder: Path, content: Path) -> None:
     """Make ``folder`` a disk of its own that holds a copy of ``content``."""
-    while os.path.ismount(folder):
-        subprocess.run(["umount", folder], check=True)
+    unmount(folder)
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", AMPLE, "none", folder], check=True)
     shutil.copytree(content, folder, dirs_exist_ok=True, symlinks=True)
+
+
+def unmount(folder: Path) -> None:
+    """Make ``folder`` a folder like others again, whatever was mounted there."""
+    while os.path.ismount(folder):
+        subprocess.run(["umount", folder], check=True)
 
 
 def leave_free(folder: Path, pages: int | None = None, names: int | None = None) -> None:

@@ -67,6 +67,7 @@ def begin_writing(folder: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else ignored where the tests run behind &
     )
     assert process.stdout
     assert process.stdout.readline() == "begun\n"

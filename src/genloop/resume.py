@@ -49,13 +49,19 @@ class Ending:
 
     def __enter__(self) -> "Ending":
         """Listen."""
-        self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.listen()
         return self
 
     def __exit__(self, *error: object) -> None:
         """Leave the signals to whoever had them."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Hear the signals, alone."""
+        for number in SIGNALS:
+            signal.signal(number, self._hear)
 
     @property
     def cause(self) -> Cause | None:
@@ -85,6 +91,10 @@ class SaveState(Callback):
         self.step = 0  # of the training, that of the last state
         self.arithmetic = [(0, now)]  # with the step from which on it was used
         self.saved, self.cost = time.monotonic(), 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, system: Any) -> None:
+        """Have the signals to itself: Lightning, which hears SIGTERM from here, would end where no state is saved."""
+        self.ending.listen()
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, system: Any, outputs: Any, batch: Any, batch_idx: int
