@@ -26,7 +26,7 @@ from genloop.own import pin
 from genloop.reading import read_array, read_arrays, read_json
 from genloop.resolve import override, read_params
 from genloop.strict_yaml import parse_yaml
-from genloop.summary import ui_command
+from genloop.summary import ui_line
 from genloop.table.scores.compare import read_split
 from tests.conftest import ROOT
 
@@ -298,7 +298,7 @@ def test_servers_that_we_tell_of_listen_on_this_machine_alone() -> None:
 
 def test_a_password_in_the_address_of_the_server_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example:5000/x")
-    assert ui_command() == "open https://mlflow.example:5000/x"
+    assert ui_line() == "Compare them: open https://mlflow.example:5000/x"
 
 
 def test_the_environment_is_read_by_name_only() -> None:

@@ -57,3 +57,10 @@ def test_what_cannot_be_done_is_said_in_one_line(name: str, finished: Project) -
     assert message in told
     assert "\n" not in told
     assert not (finished.folder / "out").exists()
+
+
+def test_the_summary_is_the_same_wherever_runs_are_recorded(project: Project) -> None:
+    before = project.bytes_of("data/summary.md")
+    done = project.run(sys.executable, "-m", "stages.summarize", MLFLOW_TRACKING_URI="http://127.0.0.1:5000")
+    assert done.stdout.endswith("\nCompare them: open http://127.0.0.1:5000\n")
+    assert project.bytes_of("data/summary.md") == before

@@ -21,7 +21,7 @@ NOTE = (
 
 
 def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = ()) -> str:
-    """Return a table of the runs of each data set as Markdown, with the line that starts the MLflow UI.
+    """Return a table of the runs of each data set as Markdown.
 
     Args:
         data: the folder of the pipeline's outputs.
@@ -39,7 +39,7 @@ def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = (
             tables.append("\n".join(_table(name, chosen, COLUMNS[modality])))
     if unscored:
         tables.append(f"Not scored yet: {', '.join(unscored)}; run 'dvc repro'.")
-    return "\n\n".join([*tables, NOTE, f"Compare them: {ui_command()}\n"])
+    return "\n\n".join([*tables, f"{NOTE}\n"])
 
 
 def read_entries(data: Path, runs: dict[str, dict[str, str]]) -> list[Entry]:
@@ -93,8 +93,15 @@ def _row(name: str, seeds: str, values: list[Value | None]) -> str:
     return f"| {name} | {seeds} | {' | '.join(shown)} |"
 
 
-def ui_command() -> str:
-    """Return the command that starts the MLflow UI on the store that the runs are in."""
+def ui_line() -> str:
+    """Return the line that says how to see the runs in MLflow.
+
+    It depends on the checkout and on the environment, so it never enters an output.
+    """
+    return f"Compare them: {_ui_command()}"
+
+
+def _ui_command() -> str:
     if address := os.environ.get("MLFLOW_TRACKING_URI"):
         return f"open {without_login(address)}" if address.startswith("http") else "mlflow ui --host 127.0.0.1"
     inside = Path.cwd().resolve() == main_root()

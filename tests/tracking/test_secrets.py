@@ -12,7 +12,7 @@ from benchmarks.gateway import Gateway, always
 from genloop.command import run_safely
 from genloop.errors import GenloopError
 from genloop.masking import describe, mask_secrets, without_login
-from genloop.summary import ui_command
+from genloop.summary import ui_line
 from genloop.tracking.record import record
 from tests.tracking.conftest import ROOT, Outputs, Server, clean_environment, free_port
 
@@ -101,4 +101,4 @@ def test_secrets_are_masked_in_whatever_form(monkeypatch: pytest.MonkeyPatch) ->
     assert describe(ValueError()) == "ValueError"
     assert len(describe(ValueError("long " * 200))) < 320
     assert without_login("https://u:p@host/x") == "https://host/x"
-    assert ui_command() == "open http://127.0.0.1:5000"
+    assert ui_line() == "Compare them: open http://127.0.0.1:5000"

@@ -12,9 +12,9 @@ def declare(verb: argparse.ArgumentParser) -> None:
 def work(options: argparse.Namespace) -> None:
     """Show the runs of the workspace beside those of the experiments that began at the present commit."""
     from genloop.experiments import experiments
-    from genloop.summary import known_runs, list_runs, summarize
+    from genloop.summary import known_runs, list_runs, summarize, ui_line
 
     data = Path("data")
     chosen = list_runs(data, options.runs)
     runs = {name: run["data"] for name, run in known_runs(data).items()}
-    print(summarize(data, list(experiments(runs)), chosen))
+    print(f"{summarize(data, list(experiments(runs)), chosen)}\n{ui_line()}")

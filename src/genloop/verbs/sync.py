@@ -11,11 +11,11 @@ def declare(verb: argparse.ArgumentParser) -> None:
 
 def work(options: argparse.Namespace) -> None:
     """Record runs whose outputs are present; doing it again changes nothing."""
-    from genloop.summary import list_runs, ui_command
+    from genloop.summary import list_runs, ui_line
     from genloop.tracking.record import record
 
     data = Path("data")
     for name in list_runs(data, options.runs):
         receipt = record(name, data)
         print(f"{name}: recorded, weights {receipt['weights'][:7]}")
-    print(f"Compare them: {ui_command()}")
+    print(ui_line())
