@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from genloop.config import Training
+from genloop.tracking.moved import mend
 from genloop.workspace import checkout_id, git, main_root
 
 for noisy in ("mlflow", "alembic", "urllib3"):  # what fails is raised, and told in one line
@@ -32,7 +34,7 @@ GROUP = "genloop.group"  # equal for runs that differ in nothing but seeds
 LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
 SQLITE = "sqlite:///"
 SECONDS_FOR_FIRST_USE = 60.0  # making the tables takes up to ten on a busy machine, and several processes take turns
-FAILURES = (MlflowException, SQLAlchemyError, OSError)  # what a store that fails comes up with
+FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)  # what a store that fails comes up with
 
 
 def flat(choices: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -78,6 +80,8 @@ class Store:
             name = f"genloop-{data}"
             # Without a location of its own, MLflow would keep artifacts below the folder of whoever came first.
             self.experiment = self._experiment(name, None if given else (folder / "artifacts" / name).as_uri())
+            if not given:
+                mend([self.client.get_experiment(self.experiment)], folder)
 
     def _experiment(self, name: str, location: str | None) -> str:
         """Return the id of the experiment of this name, which may be made by somebody else in this very moment."""
