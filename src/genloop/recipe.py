@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from genloop.changes import DATA, FAILURES, Changes, changes
+from genloop.confidential import holds_secret
 from genloop.errors import GenloopError
-from genloop.versions import Lock, parse_lock
+from genloop.versions import Lock, hash_in, parse_lock
 from genloop.workspace import git
 
 STAGES = ("train", "sample", "evaluate")  # that are made again
@@ -57,6 +58,10 @@ def recipe_here(folder: Path, finished: str | None = None) -> Recipe:
         return Recipe(found, prefix, versions())
     lock = folder / "dvc.lock"
     text = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    if holds_secret(lock.name, text.encode()):
+        raise GenloopError(
+            "dvc.lock holds what looks like a secret, as params.yaml did; take it out and run 'dvc repro'"
+        )
     check_made_of(finished, parse_lock(text), folder)
     return Recipe(found, prefix, versions(), text)
 
@@ -84,9 +89,8 @@ def check_made_of(run: str, lock: Lock, folder: Path) -> None:
             raise GenloopError(f"dvc.lock does not know {stage}@{run}; run 'dvc repro'")
         for dependency in known["deps"]:
             path = str(dependency["path"])
-            if path.startswith(f"{DATA}/") and not path.startswith(f"{DATA}/config/"):
-                continue  # what stages made is told by its hash in dvc.lock
-            if dvc_hash(folder / path) != dependency.get("md5"):
+            made = path.startswith(f"{DATA}/") and not path.startswith(f"{DATA}/config/")
+            if (hash_in(lock, path) if made else dvc_hash(folder / path)) != dependency.get("md5"):
                 raise GenloopError(f"{path} has changed since {stage}@{run} ran; run 'dvc repro'")
 
 
