@@ -30,8 +30,8 @@ class Recorded:
     def made(self) -> Made:
         """What it came to."""
         lock = self.recipe.stages
-        folders = (hash_in(lock, f"data/{kind}/{self.name}") for kind in ("weights", "samples"))
-        return Made(self.weights, *folders, self.scores, self.recipe.versions)
+        files, samples = (hash_in(lock, f"data/{kind}/{self.name}") for kind in ("weights", "samples"))
+        return Made(self.weights, files, samples, self.scores, self.recipe.versions)
 
 
 def find(which: str) -> Recorded:

@@ -5,9 +5,7 @@ import argparse
 
 def declare(verb: argparse.ArgumentParser) -> None:
     """Say what may be given."""
-    verb.add_argument(
-        "run", help="a run of the workspace, or an MLflow run by its id, the beginning of it, or its name"
-    )
+    verb.add_argument("run", help="a run of the workspace, or an MLflow run by its id, how that begins, or its name")
     verb.add_argument("--keep", action="store_true", help="keep the folder in which it is made")
 
 
