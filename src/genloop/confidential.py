@@ -27,7 +27,7 @@ NAME = r"""[\w.-]*(?:password|passwd|passphrase|secret|token|api_?key|access_?ke
 QUOTED = re.compile(rf"""(?i)\b{NAME}["']?\s*(?::\s*\w+\s*)?[:=]\s*[rbf]?(["'])([^\s"'{{}}<>$*]{{8,}})\1""")
 BARE = re.compile(rf"""(?im)^\s*(?:export\s+|-\s+)?{NAME}\s*[:=]\s*([^\s"'{{}}<>$*\[(,]{{8,}})\s*(?:\#.*)?$""")
 NOT_SECRET = re.compile(
-    r"[A-Z][A-Z_]*|[\w.-]*(?:example|changeme|placeholder)[\w.-]*|[a-z]+(?:[._-][a-z]+)+|https?://.*"
+    r"[A-Z][A-Z_]*|[\w.-]*(?:example|changeme|placeholder)[\w.-]*|[a-z]+(?:[._][a-z]+)+|https?://.*"
 )
 CODE = {".py", ".pyi"}  # where a bare word is a name, and no value
 FILES = re.compile(
@@ -38,7 +38,7 @@ SHORTEST = 6  # letters of a secret of the environment that are looked for
 
 def holds_secret(name: str, content: bytes) -> bool:
     """Return whether a file holds what looks like a secret, by its name, its text or what the environment holds."""
-    plain = content.replace(b"\0", b"")  # so that UTF-16 can be read too
+    plain = content.replace(b"\0", b"").lstrip(b"\xff\xfe\xef\xbb\xbf")  # so that UTF-16 can be read too
     if FILES.fullmatch(PurePath(name).name) or KEYS.search(plain):
         return True
     text = plain.decode("utf-8", errors="replace")
