@@ -14,9 +14,16 @@ from tests.conftest import ROOT, Project
 STARTS_AND_FAILS = {"src/genloop/command.py", "src/genloop/errors.py", "src/genloop/faults.py"}
 ACTS_THROUGH_RESOLVED_FILES = {"src/genloop/choices.py", "src/genloop/config.py"}  # configure depends on them
 FOLLOWS = {  # test_tracking.py: outputs are the same with a server that is not there
-    *(f"src/genloop/tracking/{name}.py" for name in ("abandoned", "curves", "following", "live", "pictures", "store")),
+    *(
+        f"src/genloop/tracking/{name}.py"
+        for name in ("abandoned", "curves", "following", "live", "moved", "pictures", "recipes", "store")
+    ),
+    "src/genloop/changes.py",
+    "src/genloop/confidential.py",
     "src/genloop/identity.py",
     "src/genloop/masking.py",
+    "src/genloop/recipe.py",
+    "src/genloop/versions.py",
     "src/genloop/workspace.py",
 }
 RUNS = ("tiny_gan", "tiny_vae", "rows_vae")

@@ -11,11 +11,13 @@ from genloop.identity import group_of, hash_folder
 from genloop.illustrations import Illustration
 from genloop.intervals import Figures
 from genloop.latents import draw_latents
+from genloop.marking import mark_folder
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
 from genloop.reading import read_json
 from genloop.report.facts import ReportFacts, read_training
 from genloop.report.page import write_report
+from genloop.sampling import mark_of
 
 
 def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def evaluate(name: str, choices: GanEvaluate | VaeEvaluate, data: Path) -> dict[
             metrics["identity"] | {"samples": hash_folder(samples)},
         )
         write_report(folder, facts)
+        mark_folder(folder, mark_of(name, run, read_json(samples / "manifest.json")))
         write_json(data / "metrics" / f"{name}.json", metrics)
     return metrics
 

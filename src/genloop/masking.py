@@ -22,10 +22,15 @@ def describe(error: BaseException, most: int = 300) -> str:
 def mask_secrets(text: str) -> str:
     """Return the text with stars for logins in addresses and for each secret that the environment holds."""
     shown = LOGIN.sub(f"{MASK}@", text)
-    for secret in sorted(set(_secrets()), key=len, reverse=True):
+    for secret in sorted(environment_secrets(), key=len, reverse=True):
         # Whole words only: a password "a" must not turn every line into stars.
         shown = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, shown)
     return shown
+
+
+def environment_secrets() -> set[str]:
+    """Return what the environment holds for logging in, in whatever form it may appear."""
+    return set(_secrets())
 
 
 def without_login(address: str) -> str:

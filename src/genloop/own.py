@@ -52,6 +52,13 @@ def import_pinned(pinned: str) -> ModuleType:
     return module
 
 
+def is_missing(pinned: str, project: Path) -> bool:
+    """Return whether ``name@hash`` is no module of a project that is not the running one."""
+    name = pinned.partition("@")[0]
+    source = None if name.startswith("genloop.") else _find(name, project.resolve())
+    return not name.startswith("genloop.") and (source is None or not source.is_relative_to(project.resolve()))
+
+
 def _find(name: str, project: Path) -> Path | None:
     """Return the source of a module as the stages would import it, without importing the module itself.
 

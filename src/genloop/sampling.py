@@ -12,6 +12,7 @@ from genloop.conditions import drawn_conditions, shown_conditions
 from genloop.config import Gan, ImageSample, TableSample, Vae
 from genloop.formats import read_run
 from genloop.identity import hash_tensors, read_tensors
+from genloop.marking import Mark, mark_folder
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
 from genloop.priors import FittedMixture, build_prior
@@ -108,3 +109,12 @@ def sample(weights: Path, choices: ImageSample | TableSample, out: Path) -> None
         source.module.draw(source.show(choices), source.schema).save(folder / "grid.png")
         asked = choices.model_dump(exclude={"modality"}) | {"count": count, "weights": hash_tensors(source.tensors)}
         write_json(folder / "manifest.json", asked)
+        mark_folder(folder, mark_of(weights.name, source.run, asked))
+
+
+def mark_of(name: str, run: Gan | Vae, manifest: dict[str, Any]) -> Mark:
+    """Return the mark of what comes from samples, given their manifest."""
+    asked = dict(manifest)
+    weights, seed, count = asked.pop("weights"), asked.pop("seed"), asked.pop("count")
+    wanted = {key: value for key, value in asked.items() if value}
+    return Mark(name, weights, seed, count, wanted, run.model_dump(mode="json"))

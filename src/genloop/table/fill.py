@@ -11,6 +11,8 @@ import pyarrow.parquet
 import torch
 
 from genloop.errors import GenloopError
+from genloop.identity import hash_tensors
+from genloop.marking import Mark, mark_parquet
 from genloop.outputs import replace_file
 from genloop.randomness import keyed_seed
 from genloop.sampling import Source, decode
@@ -49,9 +51,14 @@ def fill(weights: Path, table: Path, out: Path, seed: int) -> int:
     filled = pd.concat(blocks, ignore_index=True)
     check_rules(encoding.rules, filled, encoding.by_name, table)
     columns = [column for column in encoding.columns if column.kind != "key"]
+    count = int(gaps[[column.name for column in columns]].to_numpy().sum())
     with replace_file(out) as unfinished:
         _write(raw, filled, gaps, columns, unfinished)
-    return int(gaps[[column.name for column in columns]].to_numpy().sum())
+        if out.suffix == ".parquet":
+            asked = {"filled": count}
+            choices = source.run.model_dump(mode="json")
+            mark_parquet(unfinished, Mark(weights.name, hash_tensors(source.tensors), seed, len(typed), asked, choices))
+    return count
 
 
 def _write(raw: Table, filled: pd.DataFrame, gaps: pd.DataFrame, columns: list[Column], out: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PATIENCE = 4.5  # seconds without progress after which the end of a training no longer waits for the log
 LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets on; PATIENCE if it was away before
 SECONDS_BETWEEN_TRIES = 30.0  # while the server is away
-MOST_WAITING, MOST_PICTURES = 10_000, 50  # that are kept for it; the others are left to ``record``
+MOST_WAITING, MOST_FILES = 10_000, 50  # that are kept for it; the others are left to ``record``
 INTERRUPTIONS = (KeyboardInterrupt, SystemExit, Interrupted, Terminated)
 
 
@@ -32,7 +32,7 @@ class Work(NamedTuple):
     """Something to send."""
 
     send: Callable[["Following"], None]
-    is_picture: bool = False
+    is_file: bool = False
 
 
 class Live:
@@ -42,7 +42,7 @@ class Live:
         """Take the run's name, choices and fingerprint; nothing is imported or sent yet."""
         self.name, self.run, self.fingerprint = name, run, fingerprint
         self._work: SimpleQueue[Work | None] = SimpleQueue()
-        self._pictures = BoundedSemaphore(MOST_PICTURES)  # places for them in the queue
+        self._files = BoundedSemaphore(MOST_FILES)  # places for them in the queue
         self._begun = False
         self._ending = Event()
         self._telling = Lock()  # taken for ever by whoever tells first
@@ -79,9 +79,9 @@ class Live:
 
     def preview(self, epoch: int, path: Path) -> None:
         """Send a picture of what the networks generate; it is read at once, since its folder will move."""
-        if self._pictures.acquire(blocking=False):
+        if self._files.acquire(blocking=False):
             picture = path.read_bytes()
-            self._put(Work(lambda following: following.preview(epoch, picture), is_picture=True))
+            self._put(Work(lambda following: following.preview(epoch, picture), is_file=True))
 
     def finding(self, found: Finding) -> None:
         """Send a disease."""
@@ -102,9 +102,11 @@ class Live:
         if not self._begun:
             self._begun = True
             self._work.put(Work(lambda following: following.close_abandoned()))
+            self._files.acquire()
+            self._work.put(Work(lambda following: following.recipe(), is_file=True))
 
     def _send_all(self) -> None:
-        """Send one piece of work after the other, each until it gets through, but for pictures, which are tried twice.
+        """Send one piece of work after the other, each until it gets through, but for files, which are tried twice.
 
         The first failure may be of a moment, so that it is told, and waited after, only if the next try fails as well.
         """
@@ -129,16 +131,16 @@ class Live:
                     following = None
                 if failures > 1:
                     self._tell(describe(error))
-                    if work and work.is_picture:  # its place may be broken where curves get through
-                        self._pictures.release()
+                    if work and work.is_file:  # its place may be broken where curves get through
+                        self._files.release()
                         work, failures = None, 0
                     elif last:
                         return
                     else:
                         self._ending.wait(SECONDS_BETWEEN_TRIES)
             else:
-                if work.is_picture:
-                    self._pictures.release()
+                if work.is_file:
+                    self._files.release()
                 work, failures = None, 0
                 self._progress = time.monotonic()
 

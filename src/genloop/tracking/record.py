@@ -19,9 +19,11 @@ from genloop.formats import read_run
 from genloop.identity import fingerprint, hash_files, hash_weights
 from genloop.masking import describe
 from genloop.reading import read_json
+from genloop.recipe import recipe_here
 from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.curves import Curves, epoch_metrics
 from genloop.tracking.pictures import complete_previews
+from genloop.tracking.recipes import RECIPE, log_no_recipe, log_recipe
 from genloop.tracking.scores import log_scores
 from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
 from genloop.workspace import main_root
@@ -83,12 +85,25 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         for folder, target in ((weights, "weights"), (samples, "samples"), (report, "report")):
             store.client.log_artifacts(run_id, str(folder), target)
         store.client.log_artifact(run_id, str(metrics), "metrics")
+        _keep_recipe(store, known, receipt["run"])
         store.client.set_tag(run_id, RECORDED, receipt["content"])
+    elif RECIPE not in known.data.tags:  # recorded by an earlier version
+        _keep_recipe(store, known, receipt["run"])
     if not (known.inputs and known.inputs.dataset_inputs):
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
     _settle_abandoned(store, run_id, receipt["run"], identity)
+
+
+def _keep_recipe(store: Store, known: Run, name: str) -> None:
+    """Keep what making the run again needs, or say why that is not known."""
+    try:
+        found = recipe_here(Path(), finished=name)
+    except GenloopError as error:
+        log_no_recipe(store.client, known.info.run_id, str(error))
+    else:
+        log_recipe(store.client, known.info.run_id, found)
 
 
 def _settle_abandoned(store: Store, run_id: str, name: str, identity: Callable[[], str]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 # Before MLflow is imported: no reports to anyone, no long waits for a server that is gone, no addresses in the output.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # the address may hold a password
 # A request that failed may have been carried out, so that MLflow must not repeat it blindly: a run would be made twice.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
@@ -21,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from genloop.config import Training
+from genloop.tracking.moved import mend
 from genloop.workspace import checkout_id, git, main_root
 
 for noisy in ("mlflow", "alembic", "urllib3"):  # what fails is raised, and told in one line
@@ -32,7 +35,7 @@ GROUP = "genloop.group"  # equal for runs that differ in nothing but seeds
 LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
 SQLITE = "sqlite:///"
 SECONDS_FOR_FIRST_USE = 60.0  # making the tables takes up to ten on a busy machine, and several processes take turns
-FAILURES = (MlflowException, SQLAlchemyError, OSError)  # what a store that fails comes up with
+FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)  # what a store that fails comes up with
 
 
 def flat(choices: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -78,6 +81,8 @@ class Store:
             name = f"genloop-{data}"
             # Without a location of its own, MLflow would keep artifacts below the folder of whoever came first.
             self.experiment = self._experiment(name, None if given else (folder / "artifacts" / name).as_uri())
+            if not given:
+                mend([self.client.get_experiment(self.experiment)], folder)
 
     def _experiment(self, name: str, location: str | None) -> str:
         """Return the id of the experiment of this name, which may be made by somebody else in this very moment."""
