@@ -9,17 +9,18 @@ from torch import Tensor, nn
 
 from genloop import plugins
 from genloop.conditions import drawn_conditions, shown_conditions
-from genloop.config import Gan, ImageSample, TableSample, Vae
+from genloop.config import Gan, GanSample, ImageSample, TableSample, Vae, VaeSample
 from genloop.formats import read_run
 from genloop.identity import hash_tensors, read_tensors
 from genloop.numerics import make_reproducible
 from genloop.outputs import replace_folder, write_json
-from genloop.priors import FittedMixture, build_prior
+from genloop.priors import FittedMixture, Noise, build_prior, cooled, standard, truncated
 from genloop.randomness import keyed_seed
 
 T = TypeVar("T", bound=nn.Module)
 Tensors = dict[str, Tensor]
-Sampler = Callable[[Tensor], Tensor]  # conditions to a latent for each, drawn from the global generator
+Sampler = Callable[[Tensor, Noise], Tensor]  # conditions to a latent for each, drawn from the global generator
+UNUSUAL = ("truncation", "temperature")  # choices that the manifest tells where they are made
 
 
 def load_network(tensors: Tensors, network: T, name: str) -> T:
@@ -48,24 +49,33 @@ def load_second_stage(tensors: Tensors) -> FittedMixture:
 def load_prior(tensors: Tensors, run: Gan | Vae) -> Sampler:
     """Return the prior, which knows no conditions."""
     prior = load_network(tensors, build_prior(run), "prior")
-    return lambda conditions: prior.sample(len(conditions))
+    return lambda conditions, noise: prior.sample(len(conditions), noise)
+
+
+def noise_of(asked: ImageSample | TableSample) -> Noise:
+    """Return the noise that latents are drawn by."""
+    if isinstance(asked, GanSample) and asked.truncation is not None:
+        return truncated(asked.truncation)
+    if isinstance(asked, VaeSample) and asked.temperature is not None:
+        return cooled(asked.temperature)
+    return standard
 
 
 @torch.no_grad()
-def decode(network: nn.Module, sampler: Sampler, conditions: Tensor) -> Tensor:
+def decode(network: nn.Module, sampler: Sampler, conditions: Tensor, noise: Noise = standard) -> Tensor:
     """Return a record for each condition: [conditions, ...]."""
-    return network(sampler(conditions), conditions).sample()
+    return network(sampler(conditions, noise), conditions).sample()
 
 
 def draw(
     network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, asked: ImageSample | TableSample
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield ``count`` records and their conditions in blocks, each keyed by its number and the seed of ``asked``."""
-    size = plugins.data(run.modality).block(schema)
+    size, noise = plugins.data(run.modality).block(schema), noise_of(asked)
     for block in range(-(-count // size)):
         torch.manual_seed(keyed_seed(asked.seed, "sample", block))
         conditions = drawn_conditions(run, schema, size, asked)
-        records = decode(network, sampler, conditions)
+        records = decode(network, sampler, conditions, noise)
         left = count - block * size
         yield records[:left], conditions[:left]
 
@@ -96,7 +106,8 @@ class Source:
                 0
             ]
         torch.manual_seed(keyed_seed(asked.seed, "grid"))
-        return decode(self.network, self.sampler, shown_conditions(self.run, self.schema, asked))
+        shown = shown_conditions(self.run, self.schema, asked)
+        return decode(self.network, self.sampler, shown, noise_of(asked))
 
 
 def sample(weights: Path, choices: ImageSample | TableSample, out: Path) -> None:
@@ -106,5 +117,6 @@ def sample(weights: Path, choices: ImageSample | TableSample, out: Path) -> None
     with replace_folder(out) as folder:
         source.module.write_samples(folder, source.draw(count, choices), source.schema)
         source.module.draw(source.show(choices), source.schema).save(folder / "grid.png")
-        asked = choices.model_dump(exclude={"modality"}) | {"count": count, "weights": hash_tensors(source.tensors)}
-        write_json(folder / "manifest.json", asked)
+        unused = {key for key in UNUSUAL if getattr(choices, key, None) is None}
+        asked = choices.model_dump(exclude={"modality", "family", *unused})
+        write_json(folder / "manifest.json", asked | {"count": count, "weights": hash_tensors(source.tensors)})
