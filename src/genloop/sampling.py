@@ -71,13 +71,20 @@ def draw(
     network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, count: int, asked: ImageSample | TableSample
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield ``count`` records and their conditions in blocks, each keyed by its number and the seed of ``asked``."""
-    size, noise = plugins.data(run.modality).block(schema), noise_of(asked)
+    size = plugins.data(run.modality).block(schema)
     for block in range(-(-count // size)):
-        torch.manual_seed(keyed_seed(asked.seed, "sample", block))
-        conditions = drawn_conditions(run, schema, size, asked)
-        records = decode(network, sampler, conditions, noise)
+        records, conditions = draw_block(network, sampler, run, schema, block, asked)
         left = count - block * size
         yield records[:left], conditions[:left]
+
+
+def draw_block(
+    network: nn.Module, sampler: Sampler, run: Gan | Vae, schema: Any, block: int, asked: ImageSample | TableSample
+) -> tuple[Tensor, Tensor]:
+    """Return the records of a block by its number, and their conditions; the global generator stays as they left it."""
+    torch.manual_seed(keyed_seed(asked.seed, "sample", block))
+    conditions = drawn_conditions(run, schema, plugins.data(run.modality).block(schema), asked)
+    return decode(network, sampler, conditions, noise_of(asked)), conditions
 
 
 class Source:
@@ -97,7 +104,16 @@ class Source:
     def draw(self, count: int, asked: ImageSample | TableSample) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield blocks of records with what was asked of them."""
         for records, conditions in draw(self.network, self.sampler, self.run, self.schema, count, asked):
-            yield records, conditions if self.run.conditional else conditions[:, :0]
+            yield records, self._told(conditions)
+
+    def draw_block(self, block: int, asked: ImageSample | TableSample) -> tuple[Tensor, Tensor]:
+        """Return a whole block of records with what was asked of them."""
+        records, conditions = draw_block(self.network, self.sampler, self.run, self.schema, block, asked)
+        return records, self._told(conditions)
+
+    def _told(self, conditions: Tensor) -> Tensor:
+        """Return conditions as far as people are told of them: groups that were found are not."""
+        return conditions if self.run.conditional else conditions[:, :0]
 
     def show(self, asked: ImageSample | TableSample) -> Tensor:
         """Return the records of a picture."""

@@ -21,6 +21,7 @@ from genloop.masking import describe
 from genloop.reading import read_json
 from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.curves import Curves, epoch_metrics
+from genloop.tracking.model import complete_model
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.scores import log_scores
 from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
@@ -84,6 +85,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
             store.client.log_artifacts(run_id, str(folder), target)
         store.client.log_artifact(run_id, str(metrics), "metrics")
         store.client.set_tag(run_id, RECORDED, receipt["content"])
+    complete_model(store, known, run, weights)
     if not (known.inputs and known.inputs.dataset_inputs):
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":

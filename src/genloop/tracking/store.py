@@ -10,6 +10,7 @@ from typing import Any
 # Before MLflow is imported: no reports to anyone, no long waits for a server that is gone, no addresses in the output.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # the address may hold a password
 # A request that failed may have been carried out, so that MLflow must not repeat it blindly: a run would be made twice.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
