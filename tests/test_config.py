@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genloop.config import ImageGan, ImageSample, Sample, Train
+from genloop.config import ImageGan, ImageGanSample, ImageSample, Sample, Train
 from genloop.errors import GenloopError
 from genloop.outputs import read_choices
 from genloop.resolve import read_params, write_resolved
@@ -59,6 +59,8 @@ FAULTS = {
     "an augmentation that is neither": (with_key("augment: 2.0"), "runs.mine_gan.augment"),
     "nothing held out": (params(data="{modality: image, holdout: 0.0}"), "data.mine.holdout: input should be greater than 0"),
     "too few samples to score": (with_key("sample: {count: 10}"), "runs.mine_gan.sample.count: 10 is fewer than the 1000"),
+    "a choice of a VAE": (with_key("sample: {temperature: 0.5}"), "runs.mine_gan.sample.temperature: no such key here, though other kinds"),
+    "nothing but the mean": (with_key("sample: {truncation: 0.0}"), "runs.mine_gan.sample.truncation: input should be greater than 0"),
     "a name that is a path": (f"data: {{../mine: {{modality: image}}}}\nruns: {{mine_gan: {RUN}}}\n", "data.../mine: string should match pattern"),
     "a missing raw folder": (params() + "  x: " + RUN + "\ndata2: 1\n", "data2: no such key; did you mean 'data'?"),
     "key twice": (params() + "  mine_gan: " + RUN + "\n", "key 'mine_gan' stands twice"),
@@ -100,11 +102,11 @@ def test_resolved_choices_are_complete_and_read_back(tmp_path: Path) -> None:
     write_resolved(read(tmp_path, with_key("epochs: 3")), tmp_path / "config")  # type: ignore[arg-type]
     train = read_choices(tmp_path / "config/mine_gan/train.json", Train)
     assert train == ImageGan(data="mine", modality="image", family="gan", epochs=3)
-    assert read_choices(tmp_path / "config/mine_gan/sample.json", Sample) == ImageSample()
+    assert read_choices(tmp_path / "config/mine_gan/sample.json", Sample) == ImageGanSample()
 
 
 def test_resolved_choices_that_lack_one_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "sample.json").write_text(json.dumps({"count": 3, "modality": "image"}))
+    (tmp_path / "sample.json").write_text(json.dumps({"count": 3, "family": "gan", "modality": "image"}))
     with pytest.raises(GenloopError, match=r"sample\.json: lacks label, seed"):
         read_choices(tmp_path / "sample.json", Sample)
 

@@ -33,7 +33,7 @@ def written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-FIXED = ("evaluate.family", "sample.modality")  # told by the run
+FIXED = ("evaluate.family", "sample.family", "sample.modality")  # told by the run
 CASES: dict[type[BaseModel], tuple[str, ...]] = {
     ImageData: ("data of pictures",),
     TableData: ("data of tables",),

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from scipy.stats import kstest, truncnorm
 from torch import distributions as d
 
 from genloop.config import ImageGan, ImageVae
 from genloop.posterior import DiagonalNormal
-from genloop.priors import Ladder, Mixture, StandardNormal, build_prior
+from genloop.priors import Ladder, Mixture, StandardNormal, build_prior, cooled, truncated
 from genloop.second_stage import components_of, fit_mixture, split
 
 
@@ -120,3 +121,42 @@ def test_a_condition_moves_the_mean_within_a_component() -> None:
     drawn = mixture.sample(torch.full((200_000, 1), 3.0))
     assert float(drawn.mean()) == pytest.approx(1 + 6 / 100 * (30 - 20), abs=0.01)
     assert float(drawn.var()) == pytest.approx(2 - 36 / 100, abs=0.02)
+
+
+@pytest.mark.parametrize("limit", [0.1, 1.0, 3.0, 20.0])
+def test_truncated_noise_is_that_of_the_truncated_normal_distribution(limit: float) -> None:
+    torch.manual_seed(0)
+    z = StandardNormal(2).sample(100_000, truncated(limit))
+    assert z.dtype == torch.float32
+    assert z.abs().max() <= limit * (1 + 1e-6)
+    assert kstest(z.flatten().numpy(), truncnorm(-limit, limit).cdf).pvalue > 0.001
+
+
+def test_a_temperature_scales_what_latents_deviate_by(mixture: Mixture) -> None:
+    torch.manual_seed(0)
+    ladder = Ladder(3, mixture)
+    for draw in (StandardNormal(3).sample, mixture.sample, ladder.sample):
+        torch.manual_seed(1)
+        plain = draw(50)
+        torch.manual_seed(1)
+        assert torch.equal(draw(50, cooled(1.0)), plain)
+    torch.manual_seed(2)
+    cold = mixture.sample(2000, cooled(1e-4))
+    assert torch.cdist(cold, mixture.means.detach()).min(1).values.max() < 0.01  # all at a mean
+    torch.manual_seed(3)
+    y = mixture.sample(20, cooled(1e-6))
+    torch.manual_seed(3)
+    torch.testing.assert_close(ladder.sample(20, cooled(1e-6)), ladder.down(y)[:, :3].detach(), atol=1e-3, rtol=0)
+
+
+def test_a_temperature_moves_latents_of_the_second_stage_toward_their_means() -> None:
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.cat([torch.randn(500, 2, generator=generator) + side for side in (-20.0, 20.0)])
+    fitted = fit_mixture(latents, torch.zeros(1000, 0), seed=0)
+    spreads = []
+    for temperature in (1.0, 0.5):
+        torch.manual_seed(0)
+        drawn = fitted.sample(torch.zeros(20_000, 0), cooled(temperature))
+        assert 0.45 < float((drawn[:, 0] > 0).float().mean()) < 0.55  # no mode is left out
+        spreads.append(float(torch.cdist(drawn.double(), fitted.means).min(1).values.square().mean()))
+    assert spreads[1] < 0.5 * spreads[0]

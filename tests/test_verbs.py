@@ -1,8 +1,10 @@
 """What people type beside the pipeline: drawing records and filling gaps."""
 
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,6 +29,21 @@ def test_records_are_drawn_as_asked(finished: Project, tmp_path: Path) -> None:
     assert (out / "samples.npz").exists()
 
 
+def test_latents_are_drawn_as_asked_and_the_manifest_tells_it(finished: Project, tmp_path: Path) -> None:
+    for run, key in (("tiny_gan", "truncation"), ("tiny_vae", "temperature"), ("rows_vae", "temperature")):
+        for name, keys in (("plain", []), ("typical", [f"{key}=0.1"])):
+            verb(finished, "sample", run, tmp_path / name, "--set", "count=64", *keys)
+        told = [json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("plain", "typical")]
+        assert told[1] == told[0] | {key: 0.1}
+        assert key not in told[0]
+        assert (tmp_path / "plain/grid.png").read_bytes() != (tmp_path / "typical/grid.png").read_bytes()
+        if run != "rows_vae":
+            plain, typical = (
+                np.load(tmp_path / name / "samples.npz")["images"].astype(float) for name in ("plain", "typical")
+            )
+            assert typical.var(0).mean() < plain.var(0).mean()
+
+
 def test_gaps_are_filled(finished: Project, tmp_path: Path) -> None:
     table = tiny_table(40, seed=3).astype(str)
     table.loc[::2, "member"] = ""
@@ -39,9 +56,17 @@ def test_gaps_are_filled(finished: Project, tmp_path: Path) -> None:
 FAULTS = {
     "an unknown key": (
         ["sample", "rows_vae", "out", "--set", "cuont=3"],
-        "--set cuont: Extra inputs",
+        "--set cuont: no such key of this run; known: count, seed, temperature, where",
     ),
     "a run that is not there": (["compare", "nobody"], "nobody: no such run; params.yaml has"),
+    "a choice of a GAN": (
+        ["sample", "tiny_vae", "out", "--set", "truncation=1"],
+        "--set truncation: no such key of this run; known: count, label, seed, temperature",
+    ),
+    "too warm": (
+        ["sample", "tiny_vae", "out", "--set", "temperature=1.5"],
+        "--set temperature: Input should be less than or equal to 1",
+    ),
     "no value": (["sample", "rows_vae", "out", "--set", "count"], "--set count: write KEY=VALUE"),
     "an unknown run": (["sample", "nobody", "out"], "data/config/nobody/sample.json: missing"),
     "no weights": (["fill", "nobody", "a.csv", "b.csv"], "holds no weights; run 'dvc repro train@nobody' first"),

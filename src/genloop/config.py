@@ -211,6 +211,36 @@ class TableSample(Choices):
     )
 
 
+class GanSample(Choices):
+    """What ``sample`` asks of a GAN alone."""
+
+    family: Literal["gan"] = "gan"
+    truncation: Annotated[float, Field(gt=0)] | None = None  # latents lie between -it and it; None: anywhere
+
+
+class VaeSample(Choices):
+    """What ``sample`` asks of a VAE alone."""
+
+    family: Literal["vae"] = "vae"
+    temperature: Annotated[float, Field(gt=0, le=1)] | None = None  # of the noise in the latents; None: 1, as trained
+
+
+class ImageGanSample(ImageSample, GanSample):
+    """What ``sample`` draws from a GAN of pictures."""
+
+
+class ImageVaeSample(ImageSample, VaeSample):
+    """What ``sample`` draws from a VAE of pictures."""
+
+
+class TableGanSample(TableSample, GanSample):
+    """What ``sample`` draws from a GAN of rows."""
+
+
+class TableVaeSample(TableSample, VaeSample):
+    """What ``sample`` draws from a VAE of rows."""
+
+
 class GanEvaluate(Choices):
     """What ``evaluate`` asks of a GAN: nothing beyond the data set's own protocol."""
 
@@ -236,28 +266,28 @@ class TableVaeEvaluate(VaeEvaluate):
 class ImageGanRun(ImageGan):
     """An entry of ``runs:`` with ``modality: image`` and ``family: gan``."""
 
-    sample: ImageSample = ImageSample()
+    sample: ImageGanSample = ImageGanSample()
     evaluate: GanEvaluate = GanEvaluate()
 
 
 class ImageVaeRun(ImageVae):
     """An entry of ``runs:`` with ``modality: image`` and ``family: vae``."""
 
-    sample: ImageSample = ImageSample()
+    sample: ImageVaeSample = ImageVaeSample()
     evaluate: VaeEvaluate = VaeEvaluate()
 
 
 class TableGanRun(TableGan):
     """An entry of ``runs:`` with ``modality: table`` and ``family: gan``."""
 
-    sample: TableSample = TableSample()
+    sample: TableGanSample = TableGanSample()
     evaluate: GanEvaluate = GanEvaluate()
 
 
 class TableVaeRun(TableVae):
     """An entry of ``runs:`` with ``modality: table`` and ``family: vae``."""
 
-    sample: TableSample = TableSample()
+    sample: TableVaeSample = TableVaeSample()
     evaluate: TableVaeEvaluate = TableVaeEvaluate()
 
 
@@ -265,9 +295,11 @@ _Images = Annotated[ImageGan | ImageVae, Field(discriminator="family")]
 _Tables = Annotated[TableGan | TableVae, Field(discriminator="family")]
 _ImageRuns = Annotated[ImageGanRun | ImageVaeRun, Field(discriminator="family")]
 _TableRuns = Annotated[TableGanRun | TableVaeRun, Field(discriminator="family")]
+_ImageSamples = Annotated[ImageGanSample | ImageVaeSample, Field(discriminator="family")]
+_TableSamples = Annotated[TableGanSample | TableVaeSample, Field(discriminator="family")]
 Train = Annotated[_Images | _Tables, Field(discriminator="modality")]
 Run = Annotated[_ImageRuns | _TableRuns, Field(discriminator="modality")]
-Sample = Annotated[ImageSample | TableSample, Field(discriminator="modality")]
+Sample = Annotated[_ImageSamples | _TableSamples, Field(discriminator="modality")]
 Evaluate = Annotated[GanEvaluate | VaeEvaluate, Field(discriminator="family")]
 
 

@@ -6,6 +6,7 @@ networks that fulfill the Protocols below, and ``encoding`` with what they share
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -16,6 +17,8 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 if TYPE_CHECKING:  # preparing and training do not depend on how scores are written down
+    import pandas as pd
+
     from genloop.scored import Scored
 
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
@@ -215,13 +218,30 @@ class ScoresModule(Protocol):
         ...
 
 
+@runtime_checkable
+class ServedModule(Protocol):
+    """``genloop.<modality>.served``: generated records as answers to requests."""
+
+    def keep(self, records: Tensor, conditions: Tensor, schema: Schema) -> Any:
+        """Return what is kept of a block of records and their conditions until all requests for it are answered."""
+        ...
+
+    def answer(self, kept: Any, count: int, first: int, schema: Schema, form: Any) -> "pd.DataFrame":
+        """Return the first ``count`` records of a block, before which there were ``first``, as a table."""
+        ...
+
+
 def raw(modality: str) -> RawModule:
     """Return the module that prepares raw data of this modality."""
     return cast(RawModule, import_module(f"genloop.{modality}.raw.prepare"))
 
 
+@cache
 def data(modality: str) -> DataModule:
-    """Return the module that opens and writes records of this modality."""
+    """Return the module that opens and writes records of this modality.
+
+    Kept once it was found: a model that MLflow has loaded goes on with its own code, whatever is imported later.
+    """
     return cast(DataModule, import_module(f"genloop.{modality}.data"))
 
 
@@ -237,6 +257,11 @@ def networks(run: Any) -> Networks:
 def scores(modality: str) -> ScoresModule:
     """Return the module that scores records of this modality."""
     return cast(ScoresModule, import_module(f"genloop.{modality}.scores.compare"))
+
+
+def served(modality: str) -> ServedModule:
+    """Return the module that answers requests for records of this modality."""
+    return cast(ServedModule, import_module(f"genloop.{modality}.served"))
 
 
 def system(family: str) -> Any:

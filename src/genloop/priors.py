@@ -1,6 +1,7 @@
 """What latents are drawn from, and how probable a latent is."""
 
-from typing import Protocol, runtime_checkable
+import math
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,10 +17,50 @@ Latents = Float[Tensor, "batch latent"]
 
 
 @runtime_checkable
+class Noise(Protocol):
+    """What normal noise is drawn by: called as ``torch.randn`` is, from the global generator."""
+
+    def __call__(self, *shape: int, dtype: Any = None, device: Any = None) -> Tensor:
+        """Return noise of this shape."""
+        ...
+
+
+def standard(*shape: int, dtype: Any = None, device: Any = None) -> Tensor:
+    """Draw standard normal noise."""
+    return torch.randn(*shape, dtype=dtype, device=device)
+
+
+def truncated(limit: float) -> Noise:
+    """Return standard normal noise between ``-limit`` and ``limit``: fewer kinds of records, each more typical.
+
+    Brock et al. 2019, "Large scale GAN training for high fidelity natural image synthesis", section 3.1. Numbers beyond
+    the limit are not drawn again, which would take ever longer for small ones; instead even numbers go through the
+    inverse of the distribution.
+    """
+    inside = math.erf(limit / math.sqrt(2))  # the probability of a number within the limit
+
+    def draw(*shape: int, dtype: Any = None, device: Any = None) -> Tensor:
+        even = 2 * torch.rand(*shape, dtype=torch.double, device=device) - 1
+        z = (math.sqrt(2) * torch.erfinv(inside * even)).clamp(-limit, limit)
+        return z.to(dtype or torch.get_default_dtype())
+
+    return draw
+
+
+def cooled(temperature: float) -> Noise:
+    """Return standard normal noise made smaller by a factor: latents stay nearer to the means they are drawn about."""
+
+    def draw(*shape: int, dtype: Any = None, device: Any = None) -> Tensor:
+        return temperature * torch.randn(*shape, dtype=dtype, device=device)
+
+    return draw
+
+
+@runtime_checkable
 class Prior(Protocol):
     """A distribution over latents."""
 
-    def sample(self, count: int) -> Latents:
+    def sample(self, count: int, noise: Noise = standard) -> Latents:
         """Draw latents from the global generator."""
         ...
 
@@ -49,9 +90,9 @@ class StandardNormal(SingleLayer):
         super().__init__()
         self.latent = latent
 
-    def sample(self, count: int) -> Latents:
+    def sample(self, count: int, noise: Noise = standard) -> Latents:
         """Draw latents on the CPU, so that they are the same for every device."""
-        return torch.randn(count, self.latent)
+        return noise(count, self.latent)
 
     def log_prob(self, z: Latents) -> Float[Tensor, " batch"]:
         """Return log p(z) in nats."""
@@ -73,12 +114,12 @@ class Mixture(SingleLayer):
         self.means = nn.Parameter(torch.randn(COMPONENTS, latent))
         self.log_variances = nn.Parameter(torch.zeros(COMPONENTS, latent))
 
-    def sample(self, count: int) -> Latents:
+    def sample(self, count: int, noise: Noise = standard) -> Latents:
         """Draw latents on the CPU, so that they are the same for every device."""
         chosen = torch.multinomial(self.logits.detach().cpu().softmax(0), count, replacement=True)
-        noise = torch.randn(count, self.means.shape[1])
+        drawn = noise(count, self.means.shape[1])
         means, log_variances = self.means.detach().cpu()[chosen], self.log_variances.detach().cpu()[chosen]
-        return means + noise * torch.exp(0.5 * log_variances)
+        return means + drawn * torch.exp(0.5 * log_variances)
 
     def log_prob(self, z: Latents) -> Float[Tensor, " batch"]:
         """Return log p(z) in nats."""
@@ -102,11 +143,13 @@ class Ladder(nn.Module):
             nn.Sequential(nn.Linear(latent, width), nn.SiLU(), nn.Linear(width, 2 * latent)) for _ in range(2)
         )
 
-    def sample(self, count: int) -> Latents:
+    def sample(self, count: int, noise: Noise = standard) -> Latents:
         """Draw the deeper latents, then those that the decoder reads, on the CPU."""
-        y = self.deepest.sample(count)
+        y = self.deepest.sample(count, noise)
         device = next(self.parameters()).device
-        return DiagonalNormal.of(self.down(y.to(device))).rsample().cpu()
+        given = DiagonalNormal.of(self.down(y.to(device)))
+        drawn = noise(*given.mean.shape, dtype=given.mean.dtype, device=device)
+        return (given.mean + drawn * torch.exp(0.5 * given.log_variance)).cpu()
 
     def infer(self, posterior: DiagonalNormal) -> tuple[Latents, Float[Tensor, " batch"]]:
         """Draw both latents; the rate is that of both."""
@@ -143,15 +186,15 @@ class FittedMixture(nn.Module):
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.double))
 
-    def sample(self, conditions: Tensor) -> Tensor:
+    def sample(self, conditions: Tensor, noise: Noise = standard) -> Tensor:
         """Draw a latent for each condition on the CPU: [batch, conditions] -> [batch, latent]."""
         means, factors, slopes = (buffer.cpu() for buffer in (self.means, self.factors, self.slopes))
         conditions = conditions[:, : slopes.shape[2]]  # none, where none were fitted: the decoder then sees to them
         away = conditions.cpu().double()[:, None] - self.condition_means.cpu()  # [batch, components, conditions]
         chosen = torch.multinomial(self._responsibilities(away), 1).squeeze(1)
         moved = (slopes[chosen] @ away[torch.arange(len(away)), chosen, :, None]).squeeze(2)
-        noise = torch.randn(len(chosen), means.shape[1], 1, dtype=torch.double)
-        return (means[chosen] + moved + (factors[chosen] @ noise).squeeze(2)).float()
+        drawn = noise(len(chosen), means.shape[1], 1, dtype=torch.double)
+        return (means[chosen] + moved + (factors[chosen] @ drawn).squeeze(2)).float()
 
     def _responsibilities(self, away: Tensor) -> Tensor:
         """Return the probability of each component given how far each condition is from its mean."""

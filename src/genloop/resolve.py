@@ -10,13 +10,15 @@ from genloop.choices import ColumnChoice, ImageData, ImageProtocol, TableData, T
 from genloop.config import (
     GanEvaluate,
     ImageGanRun,
-    ImageSample,
+    ImageGanSample,
     ImageVaeRun,
+    ImageVaeSample,
     Limits,
     Params,
     TableGanRun,
-    TableSample,
+    TableGanSample,
     TableVaeRun,
+    TableVaeSample,
     Trainer,
     VaeEvaluate,
 )
@@ -26,6 +28,7 @@ from genloop.own import pin
 from genloop.strict_yaml import parse_yaml, read_yaml
 
 SHOWN = 20  # faults of params.yaml that are told at once
+SAMPLES = ImageGanSample, ImageVaeSample, TableGanSample, TableVaeSample
 SHOWN_LETTERS = 60  # of a value that is told to be wrong
 
 
@@ -99,7 +102,7 @@ def _known_keys(place: list[str]) -> list[str]:
         ("runs",): runs,
         ("runs", "trainer"): (Trainer,),
         ("runs", "limits"): (Limits,),
-        ("runs", "sample"): (ImageSample, TableSample),
+        ("runs", "sample"): SAMPLES,
         ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
     }
     owner = (place[0], *place[2:-1][:1]) if len(place) > 1 else ()
@@ -151,4 +154,8 @@ def override(choices: Any, keys: list[str]) -> Any:
         return type(choices).model_validate(changed)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise GenloopError(f"--set {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+        key, told = ".".join(map(str, fault["loc"])), fault["msg"]
+        if fault["type"] == "extra_forbidden":
+            known = sorted(type(choices).model_fields.keys() - {"modality", "family"})
+            told = f"no such key of this run; known: {', '.join(known)}"
+        raise GenloopError(f"--set {key}: {told}") from None

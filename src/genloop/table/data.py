@@ -215,18 +215,25 @@ def sample_count(schema: Schema, asked: TableSample) -> int:
 def write_samples(folder: Path, blocks: Iterable[tuple[Numbers, Conditions]], schema: Schema) -> None:
     """Write ``samples.parquet`` and ``samples.csv`` block by block, and a picture of how columns are tied."""
     assert isinstance(schema, TableSchema)
-    layout, first = Layout(schema.sizes), None
+    first = None
     with Writer(folder, schema.encoding) as writer:
         for records, conditions in blocks:
-            codes = layout.codes(records).numpy()
-            places = torch.rand(codes.shape)
-            if conditions.shape[1]:
-                _, known, asked = layout.told(conditions)
-                places = torch.where(known > 0, asked, places)
-            writer.write(codes, places.double().numpy())
+            codes, places = coded(records, conditions, schema)
+            writer.write(codes, places)
             first = codes if first is None else first
     assert first is not None
     draw_associations(first, schema.encoding.spans, np.array(schema.associations)).save(folder / "associations.png")
+
+
+def coded(records: Numbers, conditions: Conditions, schema: TableSchema) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes of generated rows, and places within intervals, drawn evenly where none is asked for."""
+    layout = Layout(schema.sizes)
+    codes = layout.codes(records).numpy()
+    places = torch.rand(codes.shape)
+    if conditions.shape[1]:
+        _, known, asked = layout.told(conditions)
+        places = torch.where(known > 0, asked, places)
+    return codes, places.double().numpy()
 
 
 def draw(records: Numbers, schema: Schema) -> Image.Image:

@@ -22,6 +22,7 @@ from genloop.reading import read_json
 from genloop.recipe import recipe_here
 from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.curves import Curves, epoch_metrics
+from genloop.tracking.model import complete_model
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.recipes import RECIPE, log_no_recipe, log_recipe
 from genloop.tracking.scores import log_scores
@@ -89,6 +90,7 @@ def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path,
         store.client.set_tag(run_id, RECORDED, receipt["content"])
     elif RECIPE not in known.data.tags:  # recorded by an earlier version
         _keep_recipe(store, known, receipt["run"])
+    complete_model(store, known, run, weights)
     if not (known.inputs and known.inputs.dataset_inputs):
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
     if known.info.status != "FINISHED":
