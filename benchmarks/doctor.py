@@ -73,7 +73,7 @@ class Follower:
         """Begin with nothing."""
         self.found: dict[str, int] = {}
 
-    def epoch(self, losses: Row, layers: list[Row]) -> None:
+    def epoch(self, losses: Row, layers: list[Row], steps: list[Row]) -> None:
         """Look away."""
 
     def preview(self, epoch: int, path: Path) -> None:

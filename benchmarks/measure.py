@@ -15,6 +15,7 @@ from genloop import plugins
 
 Rate = Callable[[], float]
 Cell = str | float | int
+Row = dict[str, float | int | str]
 
 
 def interleave(contenders: dict[str, Rate], rounds: int) -> dict[str, list[float]]:
@@ -119,10 +120,10 @@ class Stopwatch:
         self.marks: list[tuple[int, float]] = []
         self.start = clock()
 
-    def epoch(self, losses: dict[str, float | int | str], layers: list[dict[str, float | int | str]]) -> None:
+    def epoch(self, losses: Row, layers: list[Row], steps: list[Row]) -> None:
         """Note the end of an epoch."""
         if self.follower is not None:
-            self.follower.epoch(losses, layers)  # type: ignore[attr-defined]
+            self.follower.epoch(losses, layers, steps)  # type: ignore[attr-defined]
         self.marks.append((int(losses["records_seen"]), self.clock()))
 
     def preview(self, epoch: int, path: Path) -> None:

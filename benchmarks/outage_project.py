@@ -110,9 +110,9 @@ class Stopped:
         call(*arguments)
         self.seconds += time.monotonic() - start
 
-    def epoch(self, losses: Row, layers: list[Row]) -> None:
+    def epoch(self, losses: Row, layers: list[Row], steps: list[Row]) -> None:
         """Hand on an epoch."""
-        self._timed(self.live.epoch, losses, layers)
+        self._timed(self.live.epoch, losses, layers, steps)
         print(json.dumps({"epoch": losses["epoch"]}), flush=True)
 
     def preview(self, epoch: int, path: Path) -> None:
@@ -185,7 +185,7 @@ class Shown:
 
 def shown(address: str, folder: Path) -> Shown:
     """Compare what a server holds with the curves in the outputs."""
-    from genloop.tracking.curves import MARKER, epoch_metrics
+    from genloop.tracking.curves import MARKER, epoch_metrics, step_metrics
 
     weights = folder / "data/weights" / RUN
     layers: Any = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
@@ -195,6 +195,8 @@ def shown(address: str, folder: Path) -> Shown:
         for losses in curves
         for point in epoch_metrics(losses, layers[losses["epoch"]].to_dict("records"), 0)
     }
+    steps: Any = pd.read_csv(weights / "steps.csv").to_dict("records")
+    expected |= {(point.key, point.step) for point in step_metrics(steps, 0)}
     store = store_at(address)
     runs = store.client.search_runs([store.experiment])
     keys = {key for key, _ in expected}

@@ -77,7 +77,7 @@ class Watch:
         self.previews: list[int] = []
         self.findings: list[Finding] = []
 
-    def epoch(self, losses: Row, layers: list[Row]) -> None:
+    def epoch(self, losses: Row, layers: list[Row], steps: list[Row]) -> None:
         self.epochs.append(int(losses["epoch"]))
 
     def preview(self, epoch: int, path: Path) -> None:
@@ -131,6 +131,7 @@ def test_every_family_trains_samples_and_is_scored(name: str, data: Path, tmp_pa
         "training.json",
         "losses.csv",
         "layers.csv",
+        "steps.csv",
         "losses.png",
         "layers.png",
     } <= set(files)

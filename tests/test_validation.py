@@ -341,8 +341,8 @@ class Poison(Watch):
         self.layer, self.after = layer, after
         self.system: Any = None
 
-    def epoch(self, losses: Row, layers: list[Row]) -> None:
-        super().epoch(losses, layers)
+    def epoch(self, losses: Row, layers: list[Row], steps: list[Row]) -> None:
+        super().epoch(losses, layers, steps)
         if losses["epoch"] == self.after:
             with torch.no_grad():
                 self.system.trained.get_submodule(self.layer).weight.view(-1)[0] = float("inf")

@@ -20,6 +20,7 @@ from genloop.resume import SaveState
 from genloop.watching import Checks
 
 CURVES = ("epoch", "records_seen")
+STEPS = ("step",)
 LAYERS = ("epoch", "layer", "part", "mean", "deviation", "norm")
 
 
@@ -87,6 +88,7 @@ def save_training(training: Training, prepared: Path, state: Path, out: Path) ->
     known = json.loads((prepared / "schema.json").read_text()) | {"group_counts": training.schema.group_counts}
     losses = pd.DataFrame(training.curves.losses, columns=None if training.curves.losses else CURVES)
     layers = pd.DataFrame(training.curves.layers, columns=LAYERS)
+    steps = pd.DataFrame(training.curves.steps, columns=None if training.curves.steps else STEPS)
     with replace_folder(out) as folder:
         (folder / "weights.safetensors").write_bytes(save(tensors_of(networks)))
         write_json(folder / "run.json", state_format(training.run.model_dump()))
@@ -94,6 +96,7 @@ def save_training(training: Training, prepared: Path, state: Path, out: Path) ->
         write_json(folder / "training.json", training.facts())
         losses.to_csv(folder / "losses.csv", index=False, lineterminator="\n")
         layers.to_csv(folder / "layers.csv", index=False, lineterminator="\n")
+        steps.to_csv(folder / "steps.csv", index=False, lineterminator="\n")
         draw_losses(losses, folder / "losses.png", kept=training.kept_epoch)
         draw_layers(layers, folder / "layers.png")
         if (state / "previews").exists():  # broken numbers may come before the first of them

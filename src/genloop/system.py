@@ -45,6 +45,7 @@ class System(lightning.LightningModule):
         self.run: Any = run
         self.register_buffer("broken", torch.tensor(0.0), persistent=False)
         self.steps_seen: list[Step] = []  # of the epoch
+        self.curves_seen: list[tuple[int, Curves]] = []  # of the call's steps, still on the device
         self._marks: list[tuple[str, Tensor]] = []  # of the call, still on the device
 
     def on_train_epoch_start(self) -> None:
@@ -69,10 +70,12 @@ class System(lightning.LightningModule):
             NotFinite: a loss or a gradient is no number.
         """
         sums: Curves = {}
-        self._marks = []
+        self._marks, self.curves_seen = [], []
         for batch in batches:
             self.seed(batch)
-            for name, value in self.step(batch).items():
+            curves = self.step(batch)
+            self.curves_seen.append((batch.step, curves))
+            for name, value in curves.items():
                 sums[name] = sums[name] + value if name in sums else value
         self._look(batches)
         return sums

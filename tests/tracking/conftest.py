@@ -116,6 +116,10 @@ class Outputs:
             ]
             for epoch in range(1, EPOCHS + 1)
         ]
+        self.steps = [
+            [{"step": 10 * epoch + step, "elbo": -2.0 / (epoch + 1), "rate": 0.2 * step} for step in (1, 4, 7)]
+            for epoch in range(EPOCHS)
+        ]
         self.finding = finding("plateau", 2, 20, "it has not gained")
         self._write(choices)
 
@@ -132,6 +136,7 @@ class Outputs:
         (weights / "training.json").write_text(json.dumps({"findings": [self.finding.state()]}))
         pd.DataFrame(self.losses).to_csv(weights / "losses.csv", index=False)
         pd.DataFrame([row for rows in self.layers for row in rows]).to_csv(weights / "layers.csv", index=False)
+        pd.DataFrame([row for rows in self.steps for row in rows]).to_csv(weights / "steps.csv", index=False)
         (samples / "manifest.json").write_text("{}")
         (report / "report.html").write_text("a report")
         found = {
@@ -152,8 +157,8 @@ class Outputs:
         previews = self.folder / "data/weights/tiny/previews"
         if first == 1:
             live.preview(0, previews / "epoch_0000.png")
-        for losses, layers in list(zip(self.losses, self.layers, strict=True))[first - 1 : last]:
-            live.epoch(losses, layers)
+        for losses, layers, steps in list(zip(self.losses, self.layers, self.steps, strict=True))[first - 1 : last]:
+            live.epoch(losses, layers, steps)
             if losses["epoch"] == self.finding.epoch:
                 live.finding(self.finding)
         if last == EPOCHS:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from mlflow.entities import Run
 
-from genloop.tracking.curves import epoch_metrics
+from genloop.tracking.curves import epoch_metrics, step_metrics
 from genloop.tracking.store import Store
 from tests.tracking.conftest import EPOCHS, Outputs
 
@@ -31,6 +31,7 @@ def check_whole(outputs: Outputs) -> None:
         for losses, layers in zip(outputs.losses, outputs.layers, strict=True)
         for point in epoch_metrics(losses, layers, 0)
     )
+    expected.update((point.key, point.step, point.value) for rows in outputs.steps for point in step_metrics(rows, 0))
     expected[("doctor/plateau", 2, 1.0)] = 1
     found = Counter(
         (point.key, point.step, point.value)

@@ -52,7 +52,7 @@ def statuses(outputs: Outputs) -> dict[str, str]:
 
 def train_until(live: Live, outputs: Outputs, end: BaseException) -> None:
     with live:
-        live.epoch(outputs.losses[0], [])
+        live.epoch(outputs.losses[0], [], [])
         raise end
 
 
@@ -97,7 +97,7 @@ def test_the_run_of_a_killed_training_is_closed_and_goes_on_when_it_is_said_agai
 ) -> None:
     identity = fingerprint(outputs.name, outputs.run)
     more = {"PYTHONPATH": f"{ROOT}/src", "MLFLOW_TRACKING_URI": gateway.address}
-    (outputs.folder / "epoch.json").write_text(json.dumps([outputs.losses[0], outputs.layers[0]]))
+    (outputs.folder / "epoch.json").write_text(json.dumps([outputs.losses[0], outputs.layers[0], outputs.steps[0]]))
     process = subprocess.Popen([sys.executable, "-c", TRAIN], env=clean_environment() | more)
     try:
         while statuses(outputs) != {identity: "RUNNING"}:

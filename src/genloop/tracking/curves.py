@@ -24,6 +24,16 @@ def epoch_metrics(losses: dict[str, Any], layers: Iterable[dict[str, Any]], time
     return [Metric(name, value, timestamp, epoch) for name, value in known.items()]
 
 
+def step_metrics(steps: Iterable[dict[str, Any]], timestamp: int) -> list[Metric]:
+    """Return the losses of single steps as metrics, whose step is that of the training."""
+    return [
+        Metric(f"step/{name}", float(value), timestamp, int(row["step"]))
+        for row in steps
+        for name, value in row.items()
+        if name != "step" and value == value
+    ]
+
+
 class Curves:
     """What MLflow had of a run's curves when it was first asked.
 
@@ -50,6 +60,11 @@ class Curves:
         starts = range(0, len(points), LARGEST_BATCH)
         parts = (self._lacking(points[start : start + LARGEST_BATCH]) for start in starts)
         return [part for part in parts if part]
+
+    def lacking_steps(self, points: list[Metric]) -> list[list[Metric]]:
+        """Return what MLflow lacks of single steps, as of ``step_metrics``, in parts that each fit into one call."""
+        lacking = [point for point in points if point.step not in self.steps(point.key)]
+        return [lacking[start : start + LARGEST_BATCH] for start in range(0, len(lacking), LARGEST_BATCH)]
 
     def _lacking(self, part: list[Metric]) -> list[Metric]:
         """Return what MLflow lacks of a part, which was sent in one call, so that its ends tell of nearly all cases."""

@@ -8,7 +8,8 @@ from genloop.doctor import Finding
 from genloop.errors import GenloopError
 from genloop.recipe import recipe_here
 from genloop.tracking.abandoned import close_abandoned
-from genloop.tracking.curves import Curves, epoch_metrics
+from genloop.tracking.curves import Curves, epoch_metrics, step_metrics
+from genloop.tracking.parameters import read_chosen
 from genloop.tracking.pictures import Sizes, complete_preview, known_previews, show_previews
 from genloop.tracking.recipes import RECIPE, WHOLE, log_no_recipe, log_recipe
 from genloop.tracking.store import CHECKOUT, Store, identity_tags
@@ -18,8 +19,9 @@ class Following:
     """The run with a training's fingerprint, as it was when it was first asked; after a failure, ask anew."""
 
     def __init__(self, name: str, run: Training, fingerprint: str) -> None:
-        """Connect to the store."""
+        """Read what else was chosen for the run, in the present folder, and connect to the store."""
         self.name, self.run, self.fingerprint = name, run, fingerprint
+        self.chosen = read_chosen(name, run, Path("data/config"))
         self.store = Store(run.data)
         self.run_id: str | None = None
 
@@ -28,10 +30,10 @@ class Following:
         if self.run_id is not None:
             return
         known = self.store.find(run=self.name, fingerprint=self.fingerprint)
-        tags = identity_tags(self.name, self.run, self.fingerprint)
+        tags = identity_tags(self.name, self.run, self.fingerprint, self.chosen.group())
         begun = known[-1] if known else self.store.begin(self.name, tags)
         run_id = str(begun.info.run_id)
-        self.store.complete_parameters(begun, self.run)
+        self.store.complete_parameters(begun, self.chosen.parameters())
         if begun.info.status not in ("RUNNING", "FINISHED"):
             self.store.client.update_run(run_id, status="RUNNING")
         if begun.data.tags.get(CHECKOUT) != tags[CHECKOUT]:
@@ -45,9 +47,12 @@ class Following:
             self.curves = Curves(self.store, self.run_id)
             self.previews: dict[int, Sizes] | None = None
 
-    def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]], now: int) -> None:
+    def epoch(
+        self, losses: dict[str, Any], layers: list[dict[str, Any]], steps: list[dict[str, Any]], now: int
+    ) -> None:
         """Log an epoch's curves."""
-        self.curves.log(self.curves.lacking(epoch_metrics(losses, layers, now)))
+        means = self.curves.lacking(epoch_metrics(losses, layers, now))
+        self.curves.log([*means, *self.curves.lacking_steps(step_metrics(steps, now))])
 
     def preview(self, epoch: int, picture: bytes) -> None:
         """Log a picture of what the networks generate, a PNG file."""

@@ -71,11 +71,11 @@ class Live:
             silent = time.monotonic() - self._progress >= PATIENCE
             self._tell(f"no answer for {PATIENCE} s" if silent else f"not through after {LONGEST_WAIT:.0f} s")
 
-    def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]]) -> None:
+    def epoch(self, losses: dict[str, Any], layers: list[dict[str, Any]], steps: list[dict[str, Any]]) -> None:
         """Send an epoch's curves."""
         now = int(time.time() * 1000)
         if self._work.qsize() < MOST_WAITING:
-            self._put(Work(lambda following: following.epoch(losses, layers, now)))
+            self._put(Work(lambda following: following.epoch(losses, layers, steps, now)))
 
     def preview(self, epoch: int, path: Path) -> None:
         """Send a picture of what the networks generate; it is read at once, since its folder will move."""

@@ -12,21 +12,36 @@ import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 
 from genloop.comparison import read_metrics
+from genloop.config import Gan, Vae
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
 from genloop.faults import explain_fault
 from genloop.formats import read_run
-from genloop.identity import fingerprint, hash_files, hash_weights
+from genloop.identity import fingerprint, hash_files, hash_json, hash_weights
 from genloop.masking import describe
 from genloop.reading import read_json
 from genloop.recipe import recipe_here
 from genloop.tracking.abandoned import abandoned, close
-from genloop.tracking.curves import Curves, epoch_metrics
+from genloop.tracking.artifacts import LAYOUT, Outputs, log_artifacts, networks_in
+from genloop.tracking.card import Facts, note
+from genloop.tracking.curves import Curves, epoch_metrics, step_metrics
 from genloop.tracking.model import complete_model
+from genloop.tracking.parameters import Chosen, read_chosen
 from genloop.tracking.pictures import complete_previews
 from genloop.tracking.recipes import RECIPE, log_no_recipe, log_recipe
 from genloop.tracking.scores import log_scores
-from genloop.tracking.store import FAILURES, FINGERPRINT, RUN, WEIGHTS, Store, identity_tags
+from genloop.tracking.store import (
+    CHANGED,
+    COMMIT,
+    FAILURES,
+    FINGERPRINT,
+    GROUP,
+    NOTE,
+    RUN,
+    WEIGHTS,
+    Store,
+    identity_tags,
+)
 from genloop.workspace import main_root
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
@@ -41,18 +56,20 @@ def record(name: str, data: Path) -> dict[str, str]:
         GenloopError: the outputs are not there, or MLflow does not take them.
     """
     weights, samples, report = (data / kind / name for kind in ("weights", "samples", "reports"))
-    metrics = data / "metrics" / f"{name}.json"
+    outputs = Outputs(weights, samples, report, data / "metrics" / f"{name}.json")
     kept = (weights / "weights.safetensors", weights / "training.json")
-    for path in (*kept, samples / "manifest.json", report / "report.html", metrics):
+    for path in (*kept, samples / "manifest.json", report / "report.html", outputs.metrics):
         if not path.exists():
             raise GenloopError(f"{path}: missing; run 'dvc repro record@{name}'")
+    run = read_run(weights)
+    chosen = read_chosen(name, run, data / "config")
     receipt = {
         "run": name,
         "weights": hash_weights(weights / "weights.safetensors"),
-        "content": hash_files([weights, samples, report, metrics]),
+        "content": hash_json([LAYOUT, hash_files(outputs), chosen._asdict()]),
     }
     try:
-        _twice(lambda: _record(receipt, weights, samples, report, metrics))
+        _twice(lambda: _record(receipt, run, chosen, outputs))
     except FAILURES as error:
         failed, reason = f"{name}: MLflow does not take the record", describe(error)
         own = main_root() / ".mlflow" if not os.environ.get("MLFLOW_TRACKING_URI") else None
@@ -72,24 +89,23 @@ def _twice(work: Callable[[], None]) -> None:
         work()
 
 
-def _record(receipt: dict[str, str], weights: Path, samples: Path, report: Path, metrics: Path) -> None:
-    run = read_run(weights)
-    store = Store(run.data)
+def _record(receipt: dict[str, str], run: Gan | Vae, chosen: Chosen, outputs: Outputs) -> None:
+    store, weights = Store(run.data), outputs.weights
     identity = cache(lambda: fingerprint(receipt["run"], run))  # reads all of the data, and is seldom needed
-    known = _find_or_begin(store, receipt["run"], run, receipt["weights"], identity)
+    known = _find_or_begin(store, receipt, run, identity, chosen.group())
     run_id = str(known.info.run_id)
-    store.complete_parameters(known, run)
+    store.complete_parameters(known, chosen.parameters())
     _complete_curves(store, known, weights)
     complete_previews(store.client, run_id, weights / "previews")
-    log_scores(store, known, read_metrics(metrics.read_text(), str(metrics)))
+    facts = _facts(receipt, run, outputs, known.data.tags)
     if known.data.tags.get(RECORDED) != receipt["content"]:
-        for folder, target in ((weights, "weights"), (samples, "samples"), (report, "report")):
-            store.client.log_artifacts(run_id, str(folder), target)
-        store.client.log_artifact(run_id, str(metrics), "metrics")
+        log_artifacts(store, run_id, outputs, facts, chosen)
         _keep_recipe(store, known, receipt["run"])
         store.client.set_tag(run_id, RECORDED, receipt["content"])
     elif RECIPE not in known.data.tags:  # recorded by an earlier version
         _keep_recipe(store, known, receipt["run"])
+    about = {GROUP: chosen.group(), NOTE: note(facts, run_id, store.experiment)}
+    log_scores(store, known, facts.metrics, about)
     complete_model(store, known, run, weights)
     if not (known.inputs and known.inputs.dataset_inputs):
         store.client.log_inputs(run_id, [_dataset(run.data, weights)])
@@ -108,6 +124,21 @@ def _keep_recipe(store: Store, known: Run, name: str) -> None:
         log_recipe(store.client, known.info.run_id, found)
 
 
+def _facts(receipt: dict[str, str], run: Gan | Vae, outputs: Outputs, tags: dict[str, str]) -> Facts:
+    return Facts(
+        name=receipt["run"],
+        run=run,
+        weights=receipt["weights"],
+        format=int(read_json(outputs.weights / "run.json").get("format", 1)),
+        data=_dvc_hash(f"data/prepared/{run.data}"),
+        commit=tags.get(COMMIT, ""),
+        changed=tags.get(CHANGED) == "true",
+        networks=networks_in(outputs.weights / "weights.safetensors"),
+        training=read_json(outputs.weights / "training.json"),
+        metrics=read_metrics(outputs.metrics.read_text(), str(outputs.metrics)),
+    )
+
+
 def _settle_abandoned(store: Store, run_id: str, name: str, identity: Callable[[], str]) -> None:
     """Close the runs of killed trainings; the log of a training whose weights this run holds anyway gives way to it."""
     for other in abandoned(store, own=run_id):
@@ -117,7 +148,10 @@ def _settle_abandoned(store: Store, run_id: str, name: str, identity: Callable[[
             close(store, other)
 
 
-def _find_or_begin(store: Store, name: str, run: Any, weights: str, identity: Callable[[], str]) -> Run:
+def _find_or_begin(
+    store: Store, receipt: dict[str, str], run: Gan | Vae, identity: Callable[[], str], group: str
+) -> Run:
+    name, weights = receipt["run"], receipt["weights"]
     known = store.find(run=name, weights=weights)
     if known:
         return store.client.get_run(known[0].info.run_id)
@@ -126,7 +160,7 @@ def _find_or_begin(store: Store, name: str, run: Any, weights: str, identity: Ca
             # Its live log came to no end: a machine too busy, or a server that went away.
             store.name_after(begun.info.run_id, name, weights)
             return store.client.get_run(begun.info.run_id)
-    tags = identity_tags(name, run, identity()) | {WEIGHTS: weights, "genloop.origin": "restored"}
+    tags = identity_tags(name, run, identity(), group) | {WEIGHTS: weights, "genloop.origin": "restored"}
     return store.begin(f"{name}-{weights[:7]}", tags)
 
 
@@ -141,6 +175,12 @@ def _complete_curves(store: Store, known: Run, weights: Path) -> None:
     for losses in _rows(pd.read_csv(weights / "losses.csv")):
         epoch = int(losses["epoch"])
         parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
+    single = weights / "steps.csv"
+    if single.exists():  # weights of earlier versions have none
+        points = [
+            point for row in _rows(pd.read_csv(single)) for point in step_metrics([row], start + int(row["step"]))
+        ]
+        parts += curves.lacking_steps(points)
     curves.log(parts)
     for found in read_json(weights / "training.json")["findings"]:
         curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])

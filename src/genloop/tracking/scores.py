@@ -1,4 +1,4 @@
-"""Scores as MLflow shows them: metrics with intervals and baselines, tags for how they were taken, and a table."""
+"""Scores as MLflow shows them: metrics with intervals and baselines, and tags for how they were taken."""
 
 import json
 import time
@@ -6,20 +6,19 @@ from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
-from genloop.comparison import value_of
-from genloop.tracking.store import GROUP, Store
+from genloop.tracking.store import Store
 
 TOLD = ("protocol.", "left_out.")  # how the names of tags begin that are of the present scores
 
 
-def log_scores(store: Store, known: Run, found: dict[str, Any]) -> None:
+def log_scores(store: Store, known: Run, found: dict[str, Any], more: dict[str, str]) -> None:
     """Log each score, those of the baselines and the ends of intervals, unless they stand there, and tags for the rest.
 
     They have the step 0, as has everything that is no curve: so the UI compares them as bars, whatever the epochs.
     """
     latest, now = known.data.metrics, int(time.time() * 1000)
     points = [Metric(key, value, now, 0) for key, value in score_metrics(found).items() if latest.get(key) != value]
-    words = score_tags(found)
+    words = score_tags(found) | more
     for stale in known.data.tags.keys() - words.keys():
         if stale.startswith(TOLD):
             store.client.delete_tag(known.info.run_id, stale)
@@ -28,7 +27,7 @@ def log_scores(store: Store, known: Run, found: dict[str, Any]) -> None:
 
 def score_tags(found: dict[str, Any]) -> dict[str, str]:
     """Return how scores were taken and why some were not; what was asked of rows may be of any words, so it is JSON."""
-    words = {GROUP: str(found["identity"]["group"]), "mlflow.note.content": _note(found)}
+    words = {}
     for group, protocol in found["protocol"].items():
         for key, value in protocol.items():
             words[f"protocol.{group}.{key}"] = json.dumps(value) if isinstance(value, dict) else str(value)
@@ -48,13 +47,3 @@ def score_metrics(found: dict[str, Any]) -> dict[str, float]:
 def numbers(figures: dict[str, Any]) -> dict[str, float]:
     """Return the scores among what belongs to them."""
     return {key: value for key, value in figures.items() if isinstance(value, int | float)}
-
-
-def _note(found: dict[str, Any]) -> str:
-    """Return the scores as the table that the UI shows on top of a run."""
-    baselines = found["baselines"]
-    lines = [f"| score | value | {' | '.join(baselines)} |", "|---" * (2 + len(baselines)) + "|"]
-    for name in numbers(found):
-        values = [value_of(figures, name) for figures in (found, *baselines.values())]
-        lines.append(f"| {name} | {' | '.join('' if value is None else str(value) for value in values)} |")
-    return "\n".join(lines)

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 # Before MLflow is imported: no reports to anyone, no long waits for a server that is gone, no addresses in the output.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -31,19 +30,13 @@ for noisy in ("mlflow", "alembic", "urllib3"):  # what fails is raised, and told
 
 RUN, FINGERPRINT, WEIGHTS = "genloop.run", "genloop.fingerprint", "genloop.weights"
 CHECKOUT = "genloop.checkout"  # where the run was trained; says who may close it
+COMMIT, CHANGED = "genloop.git", "genloop.git_changed"  # of Git, and whether there was more than is committed
+NOTE = "mlflow.note.content"  # the description that the UI shows
 GROUP = "genloop.group"  # equal for runs that differ in nothing but seeds
-LARGEST_BATCH = 1000  # metrics that MLflow takes in one call
+LARGEST_BATCH, MOST_PARAMETERS = 1000, 100  # metrics and parameters that MLflow takes in one call
 SQLITE = "sqlite:///"
 SECONDS_FOR_FIRST_USE = 60.0  # making the tables takes up to ten on a busy machine, and several processes take turns
 FAILURES = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)  # what a store that fails comes up with
-
-
-def flat(choices: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested choices by names with dots, which MLflow can show as columns and axes."""
-    found: dict[str, Any] = {}
-    for key, value in choices.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
 
 
 def _make_database(path: Path) -> None:
@@ -114,11 +107,11 @@ class Store:
         """
         return self.client.create_run(self.experiment, run_name=name, tags=tags)
 
-    def complete_parameters(self, begun: Run, run: Training) -> None:
-        """Log a run's choices, unless they are there."""
-        if not begun.data.params:
-            params = [Param(key, str(value)) for key, value in flat(run.model_dump()).items()]
-            self.client.log_batch(begun.info.run_id, params=params)
+    def complete_parameters(self, begun: Run, parameters: dict[str, str]) -> None:
+        """Log the parameters that a run lacks; those that it has never change."""
+        lacking = [Param(key, value) for key, value in parameters.items() if key not in begun.data.params]
+        for start in range(0, len(lacking), MOST_PARAMETERS):
+            self.client.log_batch(begun.info.run_id, params=lacking[start : start + MOST_PARAMETERS])
 
     def name_after(self, run_id: str, name: str, weights: str) -> None:
         """Tie an MLflow run to its weights, by tag and by name."""
@@ -133,14 +126,14 @@ class Store:
             self.client.log_batch(run_id, points[start : start + LARGEST_BATCH])
 
 
-def identity_tags(name: str, run: Training, fingerprint: str) -> dict[str, str]:
-    """Return the tags that link a run to Git and DVC, and to this checkout."""
+def identity_tags(name: str, run: Training, fingerprint: str, group: str) -> dict[str, str]:
+    """Return the tags that link a run to Git and DVC, to this checkout, and to runs with other seeds."""
     tags = {RUN: name, FINGERPRINT: fingerprint, "genloop.data": run.data, "genloop.stage": f"train@{name}"}
-    tags[CHECKOUT] = checkout_id()
+    tags |= {CHECKOUT: checkout_id(), GROUP: group}
     commit = git("rev-parse", "HEAD")
     if commit:
-        tags |= {"mlflow.source.git.commit": commit, "genloop.git": commit}
-        tags["genloop.git_changed"] = str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower()
+        tags |= {"mlflow.source.git.commit": commit, COMMIT: commit}
+        tags[CHANGED] = str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower()
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["genloop.experiment"] = experiment
     return tags | {"mlflow.source.name": f"dvc repro train@{name}", "mlflow.source.type": "LOCAL"}
