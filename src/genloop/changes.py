@@ -44,6 +44,8 @@ def changes(folder: Path) -> Changes:
         large = {name for name in now - before if _size(folder / name) > LARGEST}
         tree.take(before | now - large)
         changed = _names(tree.git("diff-index", "--cached", "-z", "--name-only", "--no-renames", "--relative", "HEAD"))
+        if not changed and not large:
+            return Changes(commit)
         secret = {name for name in changed if tree.holds_secret(name, name in before)}
         tree.take(set(changed) - secret)
         patch = tree.git("diff-index", "--cached", "-p", "--binary", "--full-index", "--no-renames", "HEAD")

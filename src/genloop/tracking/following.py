@@ -1,12 +1,12 @@
 """The MLflow run of a training under way: what it has, what it lacks, how it ends; saying a thing twice is as once."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from genloop.config import Training
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
-from genloop.recipe import recipe_here
+from genloop.recipe import Recipe
 from genloop.tracking.abandoned import close_abandoned
 from genloop.tracking.curves import Curves, epoch_metrics, step_metrics
 from genloop.tracking.parameters import read_chosen
@@ -62,13 +62,13 @@ class Following:
         complete_preview(self.store.client, run_id, epoch, picture, self.previews.get(epoch, {}))
         show_previews(self.store.client, run_id)
 
-    def recipe(self) -> None:
-        """Keep what making the run again needs, as it is now; that of a run that was recorded whole is kept."""
+    def recipe(self, made: Callable[[], Recipe]) -> None:
+        """Keep what making the run again needs; that of a run that was recorded whole stays."""
         client, run_id = self.store.client, self.curves.run_id
         if client.get_run(run_id).data.tags.get(RECIPE) == WHOLE:
             return
         try:
-            found = recipe_here(Path())
+            found = made()
         except GenloopError as error:
             log_no_recipe(client, run_id, str(error))
         else:

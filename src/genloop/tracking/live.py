@@ -6,6 +6,7 @@ What is not sent is not lost: it is in the outputs of ``train``, and ``record`` 
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Lock, Thread
@@ -17,6 +18,7 @@ from genloop.doctor import Finding
 from genloop.errors import Interrupted, Terminated
 from genloop.identity import hash_weights
 from genloop.masking import describe
+from genloop.recipe import recipe_here
 
 if TYPE_CHECKING:
     from genloop.tracking.following import Following
@@ -103,16 +105,18 @@ class Live:
             self._begun = True
             self._work.put(Work(lambda following: following.close_abandoned()))
             self._files.acquire()
-            self._work.put(Work(lambda following: following.recipe(), is_file=True))
+            made = cache(lambda: recipe_here(Path()))
+            self._work.put(Work(lambda following: following.recipe(made), is_file=True))
 
     def _send_all(self) -> None:
-        """Send one piece of work after the other, each until it gets through, but for files, which are tried twice.
+        """Send one piece of work after the other, each until it gets through, but for files.
 
+        A file is tried twice, and once after one that was lost.
         The first failure may be of a moment, so that it is told, and waited after, only if the next try fails as well.
         """
         following: Following | None = None
         work: Work | None = None
-        failures = 0
+        failures, broken = 0, False  # the place for files
         while True:
             last = self._ending.is_set()  # the try that begins now: one is made when the training is over
             try:
@@ -129,11 +133,11 @@ class Live:
                     following.ask_anew()  # few requests, which most likely get through
                 else:
                     following = None
-                if failures > 1:
+                if failures > 1 or (broken and work and work.is_file):
                     self._tell(describe(error))
                     if work and work.is_file:  # its place may be broken where curves get through
                         self._files.release()
-                        work, failures = None, 0
+                        work, failures, broken = None, 0, True
                     elif last:
                         return
                     else:
@@ -141,6 +145,7 @@ class Live:
             else:
                 if work.is_file:
                     self._files.release()
+                    broken = False
                 work, failures = None, 0
                 self._progress = time.monotonic()
 
