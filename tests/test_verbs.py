@@ -71,6 +71,7 @@ FAULTS = {
     "an unknown run": (["sample", "nobody", "out"], "data/config/nobody/sample.json: missing"),
     "no weights": (["fill", "nobody", "a.csv", "b.csv"], "holds no weights; run 'dvc repro train@nobody' first"),
     "an unknown town": (["sample", "rows_vae", "out", "--set", "where={town: Rome}"], "sample.where.town: no row has"),
+    "no name of ONNX": (["export", "tiny_gan", "out.bin"], "out.bin: is no name of an ONNX file; write out.onnx"),
     "pictures": (["fill", "tiny_gan", "gaps.csv", "out.csv"], "is not of a table that can be asked for anything"),
 }
 

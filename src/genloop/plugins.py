@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -231,6 +231,24 @@ class ServedModule(Protocol):
         ...
 
 
+class Exportable(NamedTuple):
+    """A network as a graph of tensors: each input is [batch, numbers], the output [batch, ...]."""
+
+    network: nn.Module
+    inputs: dict[str, int]  # numbers of a record, by name and in order; ``latent`` is the first
+    output: str
+    described: dict[str, Any]  # what must be known to read the output
+
+
+@runtime_checkable
+class ExportedModule(Protocol):
+    """``genloop.<modality>.exported``: networks for programs other than this one."""
+
+    def exportable(self, network: nn.Module, run: Any, schema: Schema) -> Exportable:
+        """Return the graph of the network that a run's records come from, without anything drawn at random."""
+        ...
+
+
 def raw(modality: str) -> RawModule:
     """Return the module that prepares raw data of this modality."""
     return cast(RawModule, import_module(f"genloop.{modality}.raw.prepare"))
@@ -262,6 +280,11 @@ def scores(modality: str) -> ScoresModule:
 def served(modality: str) -> ServedModule:
     """Return the module that answers requests for records of this modality."""
     return cast(ServedModule, import_module(f"genloop.{modality}.served"))
+
+
+def exported(modality: str) -> ExportedModule:
+    """Return the module that turns networks of this modality into graphs."""
+    return cast(ExportedModule, import_module(f"genloop.{modality}.exported"))
 
 
 def system(family: str) -> Any:

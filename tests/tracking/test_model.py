@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from benchmarks.gateway import Gateway
 from genloop.config import ImageGan
-from genloop.tracking import model
+from genloop.tracking import packing
 from genloop.tracking.record import record
 from supply.requirements import required
 from tests.conftest import Project
@@ -294,14 +294,14 @@ def test_an_answer_that_is_lost_leaves_one_whole_model(gateway: Gateway, outputs
 
 
 def test_networks_of_your_own_go_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(model.SOURCE / "genloop", tmp_path / "src/genloop")
+    shutil.copytree(packing.SOURCE / "genloop", tmp_path / "src/genloop")
     (tmp_path / "src/mine").mkdir()
     for name, text in (("__init__", ""), ("flat", "import einops\nfrom beside import x\n"), ("unused", "")):
         (tmp_path / f"src/mine/{name}.py").write_text(text)
     (tmp_path / "src/beside.py").write_text("x = 1\n")
-    monkeypatch.setattr(model, "SOURCE", tmp_path / "src")
+    monkeypatch.setattr(packing, "SOURCE", tmp_path / "src")
     run = ImageGan(data="tiny", modality="image", family="gan", networks="mine.flat@abc")
-    wanted = model.copy_code(run, tmp_path / "code")
+    wanted = packing.copy_code(run, tmp_path / "code")
     assert "einops" in wanted
     assert "genloop" not in wanted
     copied = {file.relative_to(tmp_path / "code").as_posix() for file in (tmp_path / "code").rglob("*.py")}

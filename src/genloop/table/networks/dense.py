@@ -114,7 +114,7 @@ class Generator(nn.Module):
     def forward(self, z: Latents, condition: Conditions) -> AtOnce:
         """Return p(x | z, condition), in which the spans that are asked for are as asked."""
         asked = condition if self.conditional else condition[:, :0]
-        given, known = _told(self.layout, asked, len(z), z.device)
+        given, known = _told(self.layout, asked, z.shape[0], z.device)
         seen = torch.cat([given, known], 1) if self.conditional else condition
         return AtOnce(self.layout, self.body(torch.cat([z, seen], 1)), given, known)
 
