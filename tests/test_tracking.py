@@ -70,8 +70,8 @@ def test_every_run_is_shown_whole(finished: Project) -> None:
         assert any(key.endswith("bias_gradient_norm") for key in curves)
         scores = json.loads((finished.folder / f"data/metrics/{name}.json").read_text())
         assert run["metrics"]["score/kid"] == scores["kid"]
-        assert run["metrics"]["interval/kid/high"] == scores["intervals"]["kid"][1]
-        assert run["metrics"]["baseline/marginals/kid"] == scores["baselines"]["marginals"]["kid"]
+        assert run["metrics"]["score_interval/kid_high"] == scores["intervals"]["kid"][1]
+        assert run["metrics"]["score_of_marginals/kid"] == scores["baselines"]["marginals"]["kid"]
         assert run["tags"]["left_out.frechet"].startswith("16 held-out pictures, and a covariance of 64 features")
         assert run["tags"]["protocol.data.features"] == "classifier"
         assert run["tags"]["genloop.group"] == scores["identity"]["group"]

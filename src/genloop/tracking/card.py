@@ -60,7 +60,7 @@ def card(facts: Facts) -> str:
 
 
 def note(facts: Facts, run_id: str, experiment: str) -> str:
-    """Return the description that the UI shows: a picture, links, and scores.
+    """Return the description that the UI shows, of which only the top is seen at once: links, a picture, and scores.
 
     The UI shows pictures of web addresses only. Those of its own server are written as it asks for them, relative
     to its page, which also holds behind a prefix.
@@ -69,7 +69,7 @@ def note(facts: Facts, run_id: str, experiment: str) -> str:
     pages = {"report": "report/report.html", "card of the weights": "weights/README.md", "choices": "params.json"}
     page = f"#/experiments/{experiment}/runs/{run_id}/artifacts"
     links = " · ".join(f"[{word}]({page}/{path})" for word, path in pages.items())
-    whole = "\n\n".join((picture, links, scores(facts.metrics)))
+    whole = "\n\n".join((links, picture, scores(facts.metrics)))
     more = "\n\nMore in the report."
     return whole if len(whole) <= LONGEST else whole[: LONGEST - len(more)].rpartition("\n")[0] + more
 

@@ -35,12 +35,15 @@ def score_tags(found: dict[str, Any]) -> dict[str, str]:
 
 
 def score_metrics(found: dict[str, Any]) -> dict[str, float]:
-    """Return what ``evaluate`` found as metrics by the names that they have in MLflow."""
+    """Return what ``evaluate`` found as metrics by the names that they have in MLflow.
+
+    The UI shows a section per prefix, sorted by name: so losses and scores come before what they are compared with.
+    """
     metrics = {f"score/{key}": value for key, value in numbers(found).items()}
     for key, (low, high) in found["intervals"].items():
-        metrics |= {f"interval/{key}/low": low, f"interval/{key}/high": high}
+        metrics |= {f"score_interval/{key}_low": low, f"score_interval/{key}_high": high}
     for kind, baseline in found["baselines"].items():
-        metrics |= {f"baseline/{kind}/{key}": value for key, value in numbers(baseline).items()}
+        metrics |= {f"score_of_{kind}/{key}": value for key, value in numbers(baseline).items()}
     return metrics
 
 
