@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from typing import Any
 
@@ -114,6 +115,20 @@ def test_a_live_log_that_came_to_no_end_is_completed_and_no_second_run_made(proj
     project.run(sys.executable, "-c", cut)
     project.run(sys.executable, "-m", "genloop", "sync")
     assert {name: [shown(run) for run in runs] for name, runs in mlflow_runs(project).items()} == before
+
+
+def test_several_that_record_the_same_at_once_leave_one_run(project: Project) -> None:
+    shutil.rmtree(project.folder / ".mlflow")
+    begin = "from genloop.tracking.store import RUN, WEIGHTS, Store; import json; store = Store('tiny')\n"
+    begin += "weights = json.load(open('data/receipts/tiny_gan.json'))['weights']\n"
+    begin += "for _ in range(2):\n    store.begin('tiny_gan', {RUN: 'tiny_gan', WEIGHTS: weights})"
+    project.run(sys.executable, "-c", begin)  # as two would who found none a moment ago
+    command = [sys.executable, "-m", "genloop", "sync", "tiny_gan"]
+    at_once = [subprocess.Popen(command, cwd=project.folder, env=project.environment) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in at_once] == [0, 0]
+    (run,) = mlflow_runs(project)["tiny_gan"]
+    assert run["status"] == "FINISHED"
+    assert "weights/weights.safetensors" in run["files"]
 
 
 def test_sync_refuses_unknown_runs(project: Project) -> None:

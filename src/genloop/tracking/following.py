@@ -1,6 +1,7 @@
 """The MLflow run of a training under way: what it has, what it lacks, how it ends; saying a thing twice is as once."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from genloop.config import Training

@@ -112,6 +112,16 @@ def _record(receipt: dict[str, str], run: Gan | Vae, chosen: Chosen, outputs: Ou
     if known.info.status != "FINISHED":
         store.client.set_terminated(run_id, "FINISHED")
     _settle_abandoned(store, run_id, receipt["run"], identity)
+    _settle_twins(store, receipt)
+
+
+def _settle_twins(store: Store, receipt: dict[str, str]) -> None:
+    """Leave one run of these weights, the first: several machines that record them at once each begin one.
+
+    Who is about to complete another one fails by that, and completes the first when it tries again.
+    """
+    for twin in store.find(run=receipt["run"], weights=receipt["weights"])[1:]:
+        store.client.delete_run(twin.info.run_id)
 
 
 def _keep_recipe(store: Store, known: Run, name: str) -> None:
