@@ -1,0 +1,139 @@
+"""Runs as MLflow knows them: found by what people type, fetched, and given further artifacts. Nothing is made here."""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from genloop.errors import GenloopError
+from genloop.masking import describe
+from genloop.tracking.store import FAILURES, RUN, SQLITE, WEIGHTS
+from genloop.workspace import main_root
+
+T = TypeVar("T")
+EXPERIMENTS = "genloop-"  # how the names of their experiments begin
+IDENTIFIER = re.compile(r"[0-9a-f]{7,32}")  # of a run, or how it begins
+MOST = 50  # runs that are looked at, of one name or beginning
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A run as MLflow knows it."""
+
+    run_id: str
+    label: str  # its name in MLflow
+    name: str  # that of the run
+    weights: str | None  # hash; None: its training came to no end
+    data_hash: str | None
+    commit: str | None  # at which it was trained
+    changed: bool  # whether there were changes that no commit has
+
+
+class Logbook:
+    """MLflow's store, read as far as it is there. After it has failed once it is not asked again.
+
+    A request to a server that is away takes seconds, and a sheet of many runs asks for each of them.
+    """
+
+    def __init__(self) -> None:
+        """Connect at the first question."""
+        self.failure: str | None = None
+        self._client: MlflowClient | None = None
+
+    def named(self, word: str) -> list[Logged]:
+        """Return the runs of this MLflow name or id, or whose id begins so; of equal weights the first one."""
+        queries = [f"attributes.run_name = '{word}'"] if re.fullmatch(r"[\w.@+-]+", word) else []
+        if IDENTIFIER.fullmatch(word):
+            queries.append(f"attributes.run_id LIKE '{word}%'")
+        found = {run.info.run_id: run for query in queries for run in self._search("", query)}
+        if word in found:
+            return [_logged(found[word])]
+        first: dict[tuple[str, str], Logged] = {}
+        for logged in map(_logged, found.values()):
+            first.setdefault((logged.name, logged.weights or logged.run_id), logged)
+        return list(first.values())
+
+    def holding(self, name: str, data: str, weights: str) -> Logged | None:
+        """Return the run of these weights, the first where there are several."""
+        query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
+        return next((_logged(run) for run in self._search(data, query)), None)
+
+    def fetch(self, logged: Logged, folder: Path) -> None:
+        """Download ``weights/`` and ``metrics/`` of a run into ``folder``.
+
+        Raises:
+            GenloopError: MLflow does not have them any more.
+        """
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        try:
+            for part in ("weights", "metrics"):
+                self._connected().download_artifacts(logged.run_id, part, str(folder))
+        except FAILURES as error:
+            told = f"MLflow does not hand out weights and metrics of run {logged.run_id}"
+            raise GenloopError(f"{logged.label}: {told} ({describe(error, 160)}); name it by a Git revision") from None
+
+    def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> int:
+        """Give files to runs as artifacts below ``target``, and return how many runs have them now."""
+        return sum(self._asked(partial(_log, run_id, list(files), target), 0) for run_id in runs)
+
+    def _search(self, data: str, query: str) -> list[Run]:
+        return self._asked(lambda client: _search(client, data, query), [])
+
+    def _asked(self, question: Callable[[MlflowClient], T], otherwise: T) -> T:
+        """Return the answer; where there is no store, or it fails, what is said ``otherwise``."""
+        if self.failure is not None or _without_store():
+            return otherwise
+        try:
+            return question(self._connected())
+        except FAILURES as error:
+            self.failure = describe(error, 160)
+            return otherwise
+
+    def _connected(self) -> MlflowClient:
+        if self._client is None:
+            self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{_database()}")
+        return self._client
+
+
+def _database() -> Path:
+    return main_root() / ".mlflow" / "mlflow.db"
+
+
+def _without_store() -> bool:
+    """Return whether there is no store yet, which a question must not make."""
+    return not os.environ.get("MLFLOW_TRACKING_URI") and not _database().exists()
+
+
+def _search(client: MlflowClient, data: str, query: str) -> list[Run]:
+    """Return runs of one data set, or of all if none is named."""
+    name = f"name = '{EXPERIMENTS}{data}'" if data else f"name LIKE '{EXPERIMENTS}%'"
+    known = [found.experiment_id for found in client.search_experiments(filter_string=name)]
+    if not known:
+        return []
+    return list(client.search_runs(known, query, max_results=MOST, order_by=["start_time ASC"]))
+
+
+def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> int:
+    for file in files:
+        client.log_artifact(run_id, str(file), target)
+    return 1
+
+
+def _logged(run: Run) -> Logged:
+    tags = run.data.tags
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    return Logged(
+        run_id=str(run.info.run_id),
+        label=str(run.info.run_name or run.info.run_id),
+        name=str(tags.get(RUN, "")),
+        weights=tags.get(WEIGHTS),
+        data_hash=next((str(given.dataset.digest) for given in inputs if " " not in given.dataset.digest), None),
+        commit=tags.get("genloop.git"),
+        changed=tags.get("genloop.git_changed") == "true",
+    )
