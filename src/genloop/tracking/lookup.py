@@ -78,9 +78,10 @@ class Logbook:
             told = f"MLflow does not hand out weights and metrics of run {logged.run_id}"
             raise GenloopError(f"{logged.label}: {told} ({describe(error, 160)}); name it by a Git revision") from None
 
-    def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> int:
-        """Give files to runs as artifacts below ``target``, and return how many runs have them now."""
-        return sum(self._asked(partial(_log, run_id, list(files), target), 0) for run_id in runs)
+    def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> None:
+        """Give files to runs as artifacts below ``target``, unless the store fails."""
+        for run_id in runs:
+            self._asked(partial(_log, run_id, list(files), target), None)
 
     def _search(self, data: str, query: str) -> list[Run]:
         return self._asked(lambda client: _search(client, data, query), [])
@@ -119,10 +120,9 @@ def _search(client: MlflowClient, data: str, query: str) -> list[Run]:
     return list(client.search_runs(known, query, max_results=MOST, order_by=["start_time ASC"]))
 
 
-def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> int:
+def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> None:
     for file in files:
         client.log_artifact(run_id, str(file), target)
-    return 1
 
 
 def _logged(run: Run) -> Logged:

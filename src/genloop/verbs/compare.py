@@ -57,9 +57,9 @@ def _compare(words: list[str], data: Path, out: Path | None) -> None:
     first = references[0]
     print("\n".join(table(first.data, [run.entry for run in references], COLUMNS[first.modality])))
     print(f"\nThe sheet: {out / PAGE}, in short {out / PICTURE}")
-    known = list(dict.fromkeys(run.origin.mlflow for run in references if run.origin.mlflow))
-    held = logbook.attach(known, [out / PAGE, out / PICTURE], f"comparisons/{name}")
+    known = [run.origin.mlflow for run in references if run.origin.mlflow]
+    logbook.attach(dict.fromkeys(known), [out / PAGE, out / PICTURE], f"comparisons/{name}")
     if logbook.failure is not None:
         print(f"genloop: MLflow does not have the sheet ({logbook.failure}); say the same again later", file=sys.stderr)
-    elif held:
-        print(f"MLflow has it with {held} of {len(references)} runs, as the artifacts comparisons/{name}")
+    elif known:
+        print(f"MLflow has it with {len(known)} of {len(references)} runs, as the artifacts comparisons/{name}")
