@@ -15,8 +15,9 @@ def main() -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name in VERBS:
         module = import_module(f"genloop.verbs.{name}")
-        purpose = str(module.__doc__).strip()
-        verb = verbs.add_parser(name, help=purpose[0].lower() + purpose[1:].rstrip("."), description=purpose)
+        about = str(module.__doc__).strip()
+        purpose = about.partition("\n\n")[0]
+        verb = verbs.add_parser(name, help=purpose[0].lower() + purpose[1:].rstrip("."), description=about)
         verb.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
         )

@@ -49,19 +49,19 @@ def find(which: str) -> Recorded:
 
 
 def _in_mlflow(which: str) -> Recorded:
-    from genloop.tracking.lookup import Known
+    from genloop.tracking.lookup import Logbook
     from genloop.tracking.recipes import read_recipe, read_scores
     from genloop.tracking.store import RUN, WEIGHTS
 
-    known = Known()
-    run = known.find(which)
+    logbook = Logbook()
+    run = logbook.one(which)
     name, weights = run.data.tags[RUN], run.data.tags.get(WEIGHTS)
     if run.info.status == "RUNNING":
         raise GenloopError(f"{run.info.run_name}: is still RUNNING; wait until it is trained and recorded")
     if weights is None:
         raise GenloopError(f"{run.info.run_name}: has no weights, its training is {run.info.status}; take another run")
-    recipe = read_recipe(known.client, run)
-    return Recorded(name, recipe, weights, read_scores(known.client, run, name))
+    recipe = read_recipe(logbook.client, run)
+    return Recorded(name, recipe, weights, read_scores(logbook.client, run, name))
 
 
 def reproduce(which: str, keep: bool, tell: Callable[[str], None]) -> Verdict:

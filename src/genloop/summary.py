@@ -36,7 +36,7 @@ def summarize(data: Path, entries: Sequence[Entry] = (), only: Sequence[str] = (
         modality = next(run["modality"] for run in runs.values() if run["data"] == name)
         chosen = [entry for entry in found if entry.data == name and (not only or entry.name in only)]
         if chosen:
-            tables.append("\n".join(_table(name, chosen, COLUMNS[modality])))
+            tables.append("\n".join(table(name, chosen, COLUMNS[modality])))
     if unscored:
         tables.append(f"Not scored yet: {', '.join(unscored)}; run 'dvc repro'.")
     return "\n\n".join([*tables, f"{NOTE}\n"])
@@ -52,7 +52,7 @@ def read_entries(data: Path, runs: dict[str, dict[str, str]]) -> list[Entry]:
     ]
 
 
-def _table(data: str, entries: Sequence[Entry], columns: tuple[str, ...]) -> list[str]:
+def table(data: str, entries: Sequence[Entry], columns: tuple[str, ...]) -> list[str]:
     """Return the lines of one data set's table: the runs, then what else was scored on it."""
     groups, told = comparable(group_runs(entries))
     lines = [f"| {data} | seeds | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]

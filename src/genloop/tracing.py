@@ -95,10 +95,10 @@ def _data(mark: Mark, version: Version | None) -> str:
 
 
 def _in_mlflow(weights: str) -> Iterator[Line]:
-    from genloop.tracking.lookup import Known
+    from genloop.tracking.lookup import Logbook
 
     try:
-        runs = Known().of_weights(weights)
+        runs = Logbook().of_weights(weights)
     except GenloopError as error:
         yield "MLflow", f"not found: {error}"
         return

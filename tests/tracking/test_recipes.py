@@ -12,7 +12,7 @@ from genloop.errors import GenloopError
 from genloop.own import is_missing
 from genloop.recipe import STAGES, Recipe, dvc_hash, recipe_here
 from genloop.reproduction import Recorded, check_whole, find
-from genloop.tracking.lookup import Known
+from genloop.tracking.lookup import Logbook
 from genloop.tracking.recipes import read_recipe
 from genloop.tracking.record import record
 from genloop.tracking.store import Store
@@ -122,7 +122,7 @@ def test_what_cannot_be_made_again_is_refused(repository: Outputs) -> None:
             find(which)
         assert message in str(refused.value)
         assert "\n" not in str(refused.value)
-    assert Known().find(run_id[:9]).info.run_id == run_id
+    assert Logbook().one(run_id[:9]).info.run_id == run_id
     tag = store.client.get_run(run_id).data.tags["genloop.recipe"]
     assert json.dumps(tag).startswith('"none: there is no commit of Git here')
 

@@ -1,0 +1,80 @@
+"""Runs at Git revisions and in experiments of ``dvc exp``: metrics from Git, weights from DVC by their hash."""
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import yaml
+
+from genloop.errors import GenloopError
+from genloop.experiments import REFS
+from genloop.masking import describe
+from genloop.workspace import git
+
+EXPERIMENT = re.compile(rf"{REFS}/[0-9a-f]{{2}}/[0-9a-f]{{38}}/(?P<name>.+)")
+METRICS = "data/metrics"
+
+
+def commits_of(word: str) -> dict[str, str]:
+    """Return the commits that a word names, and for each what it is: a revision, or an experiment on some commit."""
+    found: dict[str, str] = {}
+    for line in (git("for-each-ref", "--format=%(objectname) %(refname)", REFS) or "").splitlines():
+        commit, _, reference = line.partition(" ")
+        match = EXPERIMENT.fullmatch(reference)
+        if match and match["name"] == word:
+            base = reference.removeprefix(f"{REFS}/").replace("/", "", 1)[:7]
+            found[commit] = f"an experiment on {base}"
+    if commit_id := git("rev-parse", "--verify", "--quiet", f"{word}^{{commit}}"):
+        found.setdefault(commit_id, "a Git revision")
+    return found
+
+
+def runs_at(commit: str) -> list[str]:
+    """Return the runs that were scored at a commit."""
+    listed = git("ls-tree", "--name-only", commit, f"./{METRICS}/") or ""
+    return [Path(path).stem for path in listed.splitlines() if path.endswith(".json")]
+
+
+def metrics_at(commit: str, name: str) -> str | None:
+    """Return what ``evaluate`` wrote of a run, as the commit has it."""
+    return git("show", f"{commit}:./{METRICS}/{name}.json")
+
+
+def fetch_weights(label: str, commit: str, name: str, out: Path) -> None:
+    """Bring a run's weights at a commit into the folder ``out``, from DVC's cache or else from its remote.
+
+    Raises:
+        GenloopError: neither has them.
+    """
+    from dvc.api import DVCFileSystem
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what fails is raised, and told in one line
+    prefix = git("rev-parse", "--show-prefix") or ""
+    try:
+        files = DVCFileSystem(".", rev=commit, subrepos=bool(prefix))
+        files.get(f"/{prefix}data/weights/{name}", str(out), recursive=True)
+    except Exception as error:  # DVC lets out whatever its remotes and its index come across
+        raise GenloopError(
+            f"{label}: its weights are neither in DVC's cache nor in its remote ({describe(error, 160)}); bring them "
+            f"there by 'dvc fetch --all-commits' or 'dvc exp pull', or check {commit[:7]} out and run 'dvc repro'"
+        ) from None
+
+
+def data_hash(lock: str, data: str) -> str | None:
+    """Return the hash that the text of a ``dvc.lock`` has for a prepared data set."""
+    try:
+        stages = yaml.safe_load(lock)["stages"].values()
+        outs = [out for stage in stages for out in stage.get("outs", ())]
+        return next((str(out["md5"]) for out in outs if out["path"] == f"data/prepared/{data}"), None)
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):  # of another version, or damaged: it is not known
+        return None
+
+
+def holding_commit(name: str, weights: str) -> str | None:
+    """Return the present commit, if its metrics of a run are of these weights."""
+    try:
+        held = json.loads(metrics_at("HEAD", name) or "null")
+        return git("rev-parse", "HEAD") if held["identity"]["weights"] == weights else None
+    except (ValueError, KeyError, TypeError):
+        return None
