@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from genloop.errors import GenloopError
 from genloop.outputs import write_text
 
 
@@ -47,3 +48,15 @@ def checkout_id() -> str:
         if not path.exists():
             write_text(path, secrets.token_hex(16))
         return path.read_text()
+
+
+def trained(name: str) -> Path:
+    """Return the folder of a run's weights in the workspace.
+
+    Raises:
+        GenloopError: there are none.
+    """
+    weights = Path("data/weights") / name
+    if not (weights / "run.json").exists():
+        raise GenloopError(f"{weights}: holds no weights; run 'dvc repro train@{name}' first")
+    return weights

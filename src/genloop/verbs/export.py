@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from genloop.errors import GenloopError
-from genloop.verbs import trained
+from genloop.workspace import trained
 
 
 def declare(verb: argparse.ArgumentParser) -> None:

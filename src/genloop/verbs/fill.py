@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from genloop.verbs import trained
+from genloop.workspace import trained
 
 
 def declare(verb: argparse.ArgumentParser) -> None:
