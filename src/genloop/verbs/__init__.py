@@ -1,1 +1,1 @@
-"""What ``python -m genloop`` can do, a file for each: ``declare`` its arguments, ``work`` on them, heavy imports last."""
+"""What ``python -m genloop`` can do, one file for each: ``declare`` its arguments, ``work`` on them."""
