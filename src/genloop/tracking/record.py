@@ -153,23 +153,20 @@ def _complete_curves(store: Store, known: Run, weights: Path) -> None:
     Their time follows from the run, so that two records at once, or a late one, log the same points.
     """
     curves, start = Curves(store, known.info.run_id), known.info.start_time
-    layers = dict(list(_table(weights / "layers.csv").groupby("epoch")))
+    layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
     parts: list[list[Metric]] = []
-    for losses in _rows(_table(weights / "losses.csv")):
+    for losses in _rows(pd.read_csv(weights / "losses.csv")):
         epoch = int(losses["epoch"])
         parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
     single = weights / "steps.csv"
     if single.exists():  # weights of earlier versions have none
-        points = [point for row in _rows(_table(single)) for point in step_metrics([row], start + int(row["step"]))]
+        points = [
+            point for row in _rows(pd.read_csv(single)) for point in step_metrics([row], start + int(row["step"]))
+        ]
         parts += curves.lacking_steps(points)
     curves.log(parts)
     for found in read_json(weights / "training.json")["findings"]:
         curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
-
-
-def _table(path: Path) -> pd.DataFrame:
-    """Read a table whose numbers are to be those that were logged live, to the last digit."""
-    return pd.read_csv(path, float_precision="round_trip")
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
