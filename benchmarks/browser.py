@@ -100,6 +100,16 @@ class Page:
         await self.send("Input.insertText", text=text)
         await asyncio.sleep(SETTLED)
 
+    async def leave(self) -> None:
+        """Move the mouse to the edge, where nothing changes under it."""
+        await self.send("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+
+    async def press_escape(self) -> None:
+        """Press the key that closes windows."""
+        for kind in ("keyDown", "keyUp"):
+            await self.send("Input.dispatchKeyEvent", type=kind, key="Escape", code="Escape", windowsVirtualKeyCode=27)
+        await asyncio.sleep(SETTLED)
+
     async def size(self, width: int, height: int) -> None:
         """Make the window so large, in pixels."""
         await self.send(

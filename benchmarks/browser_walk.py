@@ -16,8 +16,8 @@ from PIL import Image
 
 from benchmarks.browser import Page, browser
 
+DRAWN = 4.0  # seconds in which the other charts of a page follow the first
 COLORS = 64  # of the pictures, which keeps them small
-CLOSED = "localStorage['mlflow.assistant.%s_v1'] = '%s'"  # the assistant, which covers a fourth of the page at first
 
 
 class Walk:
@@ -52,9 +52,17 @@ class Walk:
         """Return the address of a page."""
         return f"{self.server}/#/experiments/{path}"
 
+    async def drawn(self) -> None:
+        """Wait until charts are drawn: bars and curves, or pictures."""
+        there = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 3"
+        shown = "[...document.querySelectorAll('img')].some(picture => picture.naturalWidth > 100)"
+        await self.page.until(f"{there} || {shown}", "charts")
+        await asyncio.sleep(DRAWN)
+
     async def picture(self, name: str) -> None:
         """Save what is seen, in few colors."""
         path = self.out / f"{name}.png"
+        await self.page.leave()
         await self.page.picture(path)
         with Image.open(path) as shot:
             shot.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -72,12 +80,16 @@ async def runs(walk: Walk) -> None:
 
 
 async def groups(walk: Walk) -> None:
-    """One line for each group of seeds."""
+    """One line for each group of seeds; the browser remembers it, and groups have no pictures by epoch."""
     await walk.page.open(walk.address(f"{walk.experiment}/runs"), "matching runs")
     await walk.page.click("Group by")
     await walk.page.type("genloop.group")
     await walk.page.click("genloop.group", -1)
     await walk.picture("groups")
+    await walk.page.open("about:blank", "")  # else the page would only change its view
+    await walk.page.open(walk.address(f"{walk.experiment}/runs?compareRunsMode=CHART"), "loss")
+    await walk.drawn()
+    await walk.picture("groups_charts")
 
 
 async def description(walk: Walk) -> None:
@@ -93,12 +105,13 @@ async def description(walk: Walk) -> None:
 async def charts(walk: Walk) -> None:
     """Curves of both families, and the same latents by epoch."""
     await walk.page.open(walk.address(f"{walk.experiment}/runs?compareRunsMode=CHART"), "loss")
+    await walk.drawn()
     await walk.picture("charts")
     for word in ("step/", "score/", "previews"):
         await walk.page.click_on('input[placeholder="Search metric charts"]')
         await walk.page.run("document.activeElement.select()")
         await walk.page.type(word)
-        await asyncio.sleep(2)
+        await walk.drawn()
         await walk.picture(f"charts_{word.strip('/')}")
 
 
@@ -137,11 +150,12 @@ async def tables(walk: Walk) -> None:
 async def models(walk: Walk) -> None:
     """What is registered."""
     await walk.page.open(f"{walk.server}/#/models", "Registered Models")
+    await walk.page.press_escape()  # a window greets whoever comes for the first time
     await walk.picture("models")
 
 
 PARTS: dict[str, Callable[[Walk], Awaitable[None]]] = {
-    part.__name__: part for part in (runs, groups, description, charts, compare, artifacts, tables, models)
+    part.__name__: part for part in (runs, description, charts, groups, compare, artifacts, tables, models)
 }
 
 
@@ -149,7 +163,9 @@ async def walk_through(options: argparse.Namespace) -> None:
     """Take the pictures."""
     options.out.mkdir(parents=True, exist_ok=True)
     async with browser() as page:
-        source = ";".join(CLOSED % pair for pair in (("panelOpen", "false"), ("fab.autoOpenedOnFirstLoad", "true")))
+        keys = {"assistant.panelOpen": "false", "assistant.fab.autoOpenedOnFirstLoad": "true"}
+        keys |= {} if "runs" in options.only else {"workflowType": '"machine_learning"'}  # what `runs` clicks on
+        source = ";".join(f"localStorage['mlflow.{key}_v1'] = '{value}'" for key, value in keys.items())
         await page.send("Page.addScriptToEvaluateOnNewDocument", source=source)
         walk = Walk(page, options.server, options.out, options.data, options.table)
         for name in options.only:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pandas as pd
+
 from tests.conftest import Project
 
 LIST = """
@@ -75,7 +77,13 @@ def test_every_run_is_shown_whole(finished: Project) -> None:
         assert run["metrics"]["score_of_marginals/kid"] == scores["baselines"]["marginals"]["kid"]
         assert run["tags"]["left_out.frechet"].startswith("16 held-out pictures, and a covariance of 64 features")
         assert run["tags"]["protocol.data.features"] == "classifier"
-        assert run["tags"]["genloop.group"] == scores["identity"]["group"]
+        assert run["tags"]["genloop.group"].split(" ")[0] == name.removeprefix("tiny_")
+        single = pd.read_csv(finished.folder / f"data/weights/{name}/steps.csv")
+        assert {run["points"][f"step/{loss}"] for loss in single.columns.drop("step")} == {len(single)}
+        assert run["metrics"][f"step/{single.columns[1]}"] == single.iloc[-1, 1]
+        assert {"weights/README.md", "weights/steps.csv", "params.json", "description.png"} <= set(run["files"])
+        assert f"run_uuid={run['id']}" in run["tags"]["mlflow.note.content"]
+        assert run["params"]["data.holdout"] == "0.2"
     gan, vae = (
         {key for key in runs[name][0]["metrics"] if key.startswith("score/")} for name in ("tiny_gan", "tiny_vae")
     )

@@ -136,6 +136,7 @@ class Outputs:
         (weights / "training.json").write_text(json.dumps({"findings": [self.finding.state()]}))
         pd.DataFrame(self.losses).to_csv(weights / "losses.csv", index=False)
         pd.DataFrame([row for rows in self.layers for row in rows]).to_csv(weights / "layers.csv", index=False)
+        Image.new("L", (1500, 100)).save(samples / "grid.png")
         pd.DataFrame([row for rows in self.steps for row in rows]).to_csv(weights / "steps.csv", index=False)
         (samples / "manifest.json").write_text("{}")
         (report / "report.html").write_text("a report")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save
 
 from genloop.config import ImageVae
@@ -58,7 +59,7 @@ def test_the_card_says_what_the_weights_are() -> None:
 
 def test_a_description_is_cut_at_a_line_where_mlflow_would_cut_it_anywhere() -> None:
     assert note(facts(), "r", "7").splitlines()[0].startswith("[report](#/experiments/7/runs/r/artifacts/report/")
-    assert "![samples](get-artifact?path=samples%2Fgrid.png&run_uuid=r)" in note(facts(), "r", "7")
+    assert "![samples](get-artifact?path=description.png&run_uuid=r)" in note(facts(), "r", "7")
     many = SCORES | {f"score_{number}": 0.5 for number in range(1000)}
     told = note(facts(many), "r", "7")
     assert len(told) <= LONGEST
@@ -88,6 +89,9 @@ def test_rows_are_a_table_of_mlflow_that_recording_twice_does_not_double(outputs
     files = {file.path for file in store.client.list_artifacts(run.info.run_id, "weights")}
     assert {"weights/README.md", "weights/weights.safetensors", "weights/steps.csv"} <= files
     assert "params.json" in {file.path for file in store.client.list_artifacts(run.info.run_id)}
+    picture = store.client.download_artifacts(run.info.run_id, "description.png")
+    with Image.open(picture) as shown:
+        assert shown.size == (680, 45)  # of 1,500 x 100
     assert run.data.tags["mlflow.note.content"].startswith("[report]")
     rows.head(0).to_parquet(outputs.folder / "empty.parquet")
     assert json.loads(first_rows(outputs.folder / "empty.parquet"))["data"] == []

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import pyarrow.parquet as parquet
 from mlflow.entities import RunTag
+from PIL import Image
 from safetensors import safe_open
 
-from genloop.tracking.card import Facts, Network, card
+from genloop.tracking.card import PICTURE, Facts, Network, card
 from genloop.tracking.parameters import WHOLE, Chosen
 from genloop.tracking.store import Store
 
 LAYOUT = 1  # to be raised with any change of what is logged here, so that older runs get it as well
+WIDEST = 680  # pixels of a picture in a description, in a window of 1,500
 ROWS, ROWS_SHOWN = "samples/rows.json", 100
 TABLES = "mlflow.loggedArtifacts"  # the tag by which the UI finds tables that it can compare
 
@@ -34,11 +36,19 @@ def log_artifacts(store: Store, run_id: str, outputs: Outputs, facts: Facts, cho
         client.log_artifacts(run_id, str(folder), target)
     client.log_artifact(run_id, str(outputs.metrics), "metrics")
     client.log_text(run_id, card(facts), "weights/README.md")
+    with Image.open(outputs.samples / "grid.png") as grid:
+        client.log_image(run_id, described(grid), PICTURE)
     client.log_text(run_id, json.dumps(chosen._asdict(), indent=2, sort_keys=True), WHOLE)
     rows = outputs.samples / "samples.parquet"
     if rows.exists():
         client.log_text(run_id, first_rows(rows), ROWS)
         store.log(run_id, tags=[RunTag(TABLES, json.dumps([{"path": ROWS, "type": "table"}]))])
+
+
+def described(grid: Image.Image) -> Image.Image:
+    """Return a picture that is as wide as a description at most: the UI would cut off the rest."""
+    scale = WIDEST / grid.width
+    return grid.convert("RGB").resize((WIDEST, max(1, round(grid.height * scale)))) if scale < 1 else grid.copy()
 
 
 def first_rows(path: Path) -> str:

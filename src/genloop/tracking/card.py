@@ -7,6 +7,7 @@ from genloop.comparison import value_of
 from genloop.config import Gan, Vae
 
 LONGEST = 8000  # letters of a tag that MLflow takes; it would cut a longer one without a word
+PICTURE = "description.png"
 LIKES = {"image": "pictures", "table": "rows"}
 
 
@@ -65,7 +66,7 @@ def note(facts: Facts, run_id: str, experiment: str) -> str:
     The UI shows pictures of web addresses only. Those of its own server are written as it asks for them, relative
     to its page, which also holds behind a prefix.
     """
-    picture = f"![samples](get-artifact?path=samples%2Fgrid.png&run_uuid={run_id})"
+    picture = f"![samples](get-artifact?path={PICTURE}&run_uuid={run_id})"
     pages = {"report": "report/report.html", "card of the weights": "weights/README.md", "choices": "params.json"}
     page = f"#/experiments/{experiment}/runs/{run_id}/artifacts"
     links = " · ".join(f"[{word}]({page}/{path})" for word, path in pages.items())

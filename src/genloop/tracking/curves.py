@@ -54,26 +54,25 @@ class Curves:
         return self._steps[key]
 
     def lacking(self, points: list[Metric]) -> list[list[Metric]]:
-        """Return what MLflow lacks of an epoch, as of ``epoch_metrics``, in parts that each fit into one call."""
-        if points[0].step in self.steps(MARKER):
+        """Return what MLflow lacks of an epoch, the marker last, in parts that each fit into one call."""
+        if points[-1].step in self.steps(MARKER):
             return []
         starts = range(0, len(points), LARGEST_BATCH)
         parts = (self._lacking(points[start : start + LARGEST_BATCH]) for start in starts)
         return [part for part in parts if part]
 
     def lacking_steps(self, points: list[Metric]) -> list[list[Metric]]:
-        """Return what MLflow lacks of single steps, as of ``step_metrics``, in parts that each fit into one call."""
+        """Return what MLflow lacks of single steps, asked one by one, in parts that each fit into one call."""
         lacking = [point for point in points if point.step not in self.steps(point.key)]
         return [lacking[start : start + LARGEST_BATCH] for start in range(0, len(lacking), LARGEST_BATCH)]
 
     def _lacking(self, part: list[Metric]) -> list[Metric]:
         """Return what MLflow lacks of a part, which was sent in one call, so that its ends tell of nearly all cases."""
-        epoch = part[0].step
-        if epoch in self.steps(part[-1].key):
+        if part[-1].step in self.steps(part[-1].key):
             return []
-        if epoch not in self.steps(part[0].key):
+        if part[0].step not in self.steps(part[0].key):
             return part
-        return [point for point in part if epoch not in self.steps(point.key)]
+        return [point for point in part if point.step not in self.steps(point.key)]
 
     def log(self, parts: Iterable[list[Metric]]) -> None:
         """Log parts in as few calls as MLflow allows, none of them over two calls."""

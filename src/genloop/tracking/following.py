@@ -19,10 +19,10 @@ from genloop.tracking.store import CHECKOUT, Store, identity_tags
 class Following:
     """The run with a training's fingerprint, as it was when it was first asked; after a failure, ask anew."""
 
-    def __init__(self, name: str, run: Training, fingerprint: str) -> None:
-        """Read what else was chosen for the run, in the present folder, and connect to the store."""
+    def __init__(self, name: str, run: Training, fingerprint: str, config: Path) -> None:
+        """Read what else was chosen for the run, and connect to the store."""
         self.name, self.run, self.fingerprint = name, run, fingerprint
-        self.chosen = read_chosen(name, run, Path("data/config"))
+        self.chosen = read_chosen(name, run, config)
         self.store = Store(run.data)
         self.run_id: str | None = None
 
@@ -51,9 +51,8 @@ class Following:
     def epoch(
         self, losses: dict[str, Any], layers: list[dict[str, Any]], steps: list[dict[str, Any]], now: int
     ) -> None:
-        """Log an epoch's curves."""
-        means = self.curves.lacking(epoch_metrics(losses, layers, now))
-        self.curves.log([*means, *self.curves.lacking_steps(step_metrics(steps, now))])
+        """Log an epoch's curves, its steps first: they are there where its marker is."""
+        self.curves.log(self.curves.lacking([*step_metrics(steps, now), *epoch_metrics(losses, layers, now)]))
 
     def preview(self, epoch: int, picture: bytes) -> None:
         """Log a picture of what the networks generate, a PNG file."""

@@ -27,6 +27,7 @@ PATIENCE = 4.5  # seconds without progress after which the end of a training no 
 LONGEST_WAIT = 60.0  # seconds that it waits for a server that is slow but gets on; PATIENCE if it was away before
 SECONDS_BETWEEN_TRIES = 30.0  # while the server is away
 MOST_WAITING, MOST_FILES = 10_000, 50  # that are kept for it; the others are left to ``record``
+CONFIG = Path("data/config")  # of the project in the present folder
 INTERRUPTIONS = (KeyboardInterrupt, SystemExit, Interrupted, Terminated)
 
 
@@ -40,9 +41,9 @@ class Work(NamedTuple):
 class Live:
     """Follows a training; fulfills ``genloop.callbacks.Observer``."""
 
-    def __init__(self, name: str, run: Training, fingerprint: str) -> None:
-        """Take the run's name, choices and fingerprint; nothing is imported or sent yet."""
-        self.name, self.run, self.fingerprint = name, run, fingerprint
+    def __init__(self, name: str, run: Training, fingerprint: str, config: Path = CONFIG) -> None:
+        """Take the run's name, choices and fingerprint, and where all are resolved; nothing is imported or sent yet."""
+        self.name, self.run, self.fingerprint, self.config = name, run, fingerprint, config
         self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._files = BoundedSemaphore(MOST_FILES)  # places for them in the queue
         self._begun = False
@@ -152,7 +153,7 @@ class Live:
     def _connect(self) -> "Following":
         from genloop.tracking.following import Following
 
-        following = Following(self.name, self.run, self.fingerprint)
+        following = Following(self.name, self.run, self.fingerprint, self.config)
         self._progress = time.monotonic()
         return following
 
