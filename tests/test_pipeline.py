@@ -14,7 +14,10 @@ from tests.conftest import ROOT, Project
 STARTS_AND_FAILS = {"src/genloop/command.py", "src/genloop/errors.py", "src/genloop/faults.py"}
 ACTS_THROUGH_RESOLVED_FILES = {"src/genloop/choices.py", "src/genloop/config.py"}  # configure depends on them
 FOLLOWS = {  # test_tracking.py: outputs are the same with a server that is not there
-    *(f"src/genloop/tracking/{name}.py" for name in ("abandoned", "curves", "following", "live", "pictures", "store")),
+    *(
+        f"src/genloop/tracking/{name}.py"
+        for name in ("abandoned", "curves", "following", "live", "parameters", "pictures", "store")
+    ),
     "src/genloop/identity.py",
     "src/genloop/masking.py",
     "src/genloop/workspace.py",
