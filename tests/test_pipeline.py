@@ -16,7 +16,7 @@ ACTS_THROUGH_RESOLVED_FILES = {"src/genloop/choices.py", "src/genloop/config.py"
 FOLLOWS = {  # test_tracking.py: outputs are the same with a server that is not there
     *(
         f"src/genloop/tracking/{name}.py"
-        for name in ("abandoned", "curves", "following", "live", "moved", "pictures", "recipes", "store")
+        for name in ("abandoned", "curves", "following", "live", "moved", "parameters", "pictures", "recipes", "store")
     ),
     "src/genloop/changes.py",
     "src/genloop/confidential.py",
