@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import table
-from genloop.callbacks import Row
 from genloop.config import Gan, ImageGan, ImageVae, TableGan, TableVae, Vae
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
+from genloop.observing import Row
 from genloop.training import train
 
 WORK = Path("benchmarks/work")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from genloop.callbacks import Row
 from genloop.doctor import Finding
+from genloop.observing import Row
 
 if TYPE_CHECKING:
     from genloop.tracking.store import Store

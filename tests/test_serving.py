@@ -14,6 +14,7 @@ from PIL import Image
 
 from genloop.config import ImageGanSample, ImageVaeSample, TableGanSample, TableVaeSample
 from genloop.errors import GenloopError
+from genloop.marking import read_mark
 from genloop.sampling import sample
 from genloop.serving import Served
 from tests.golden.make import GOLDEN
@@ -52,6 +53,9 @@ def test_pictures_are_those_that_sample_draws_however_few(case: str, served: dic
     (png,) = served[name].answer(parameters)["picture"]
     with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
         np.testing.assert_array_equal(np.asarray(picture), drawn["images"][0])
+    (tmp_path / "answer").write_bytes(base64.b64decode(png))
+    mark, known = read_mark(tmp_path / "answer"), read_mark(tmp_path / "drawn/grid.png")
+    assert (mark.weights, mark.seed, mark.asked) == (known.weights, known.seed, known.asked)
 
 
 ROWS: dict[str, tuple[str, Any, dict[str, Any]]] = {
@@ -75,6 +79,9 @@ def test_rows_are_those_that_sample_draws_however_few(case: str, served: dict[st
     for count in (1, 17, choices.count):
         answer = served[name].answer({"n": count} | parameters)
         pd.testing.assert_frame_equal(answer, expected[:count], check_dtype=False, check_column_type=False)
+    answer.to_parquet(tmp_path / "answer")
+    mark, known = read_mark(tmp_path / "answer"), read_mark(tmp_path / "drawn/samples.parquet")
+    assert (mark.weights, mark.seed, mark.asked) == (known.weights, known.seed, known.asked)
     assert {type(value) for value in answer["price"]} == {float}
     assert {type(value) for value in answer["member"]} <= {bool, str}
 

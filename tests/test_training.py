@@ -13,13 +13,14 @@ from safetensors.torch import load_file
 
 from genloop import plugins
 from genloop.batches import Batch
-from genloop.callbacks import Row, layer_statistics, preview_epochs
+from genloop.callbacks import preview_epochs
 from genloop.choices import ImagePrepare, ImageReference
 from genloop.config import Gan, GanEvaluate, ImageGan, ImageSample, ImageVae, Trainer, Vae, VaeEvaluate
 from genloop.doctor import Finding
 from genloop.errors import GenloopError
 from genloop.evaluation import evaluate
 from genloop.forecast import training_bytes
+from genloop.observing import Row, layer_statistics
 from genloop.sampling import sample
 from genloop.training import build, open_training, train
 from tests.conftest import tiny_pictures

@@ -15,7 +15,6 @@ from genloop import fakes, held_out, plugins, training
 from genloop.arithmetic import arithmetic_of
 from genloop.autopsy import broken_layer
 from genloop.batches import Batch, Batches
-from genloop.callbacks import Row
 from genloop.choices import ImagePrepare, TablePrepare
 from genloop.config import Gan, ImageGan, ImageVae, TableGan, TableVae, Vae
 from genloop.doctor import plateau
@@ -24,6 +23,7 @@ from genloop.fakes import Fakes
 from genloop.held_out import Plan, plan_checks, split_records
 from genloop.image.data import PictureRecords
 from genloop.kernel import kernel_distance, kernel_distance_by_record
+from genloop.observing import Row
 from genloop.repeats import Repeats
 from genloop.states import StateFiles
 from genloop.system import NotFinite

@@ -9,10 +9,10 @@ from pytorch_lightning.utilities import rank_zero_only
 from tqdm import tqdm
 
 from genloop.autopsy import broken_layer
-from genloop.callbacks import Curves, Observer, Row
 from genloop.devices import process_rank
 from genloop.doctor import Finding, examine, finding, plateau
 from genloop.explosion import Usual, exploded
+from genloop.observing import Curves, Observer, Row
 from genloop.system import NotFinite
 from genloop.watching import Checks
 

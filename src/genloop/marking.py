@@ -19,6 +19,7 @@ from genloop.errors import GenloopError
 
 KEY = "genloop"  # of a text in a PNG file, and of the metadata of a Parquet file
 FORMAT = 1
+ATTRS = b"PANDAS_ATTRS"  # where pandas keeps what it was told of a table
 PNG, PARQUET = b"\x89PNG\r\n\x1a\n", b"PAR1"  # how such files begin
 WITHOUT = "carries no identity of a run; genloop marks the PNG and Parquet files that it writes"
 
@@ -100,8 +101,9 @@ def _text_of_png(path: Path) -> str | None:
 
 
 def _text_of_parquet(path: Path) -> str | None:
-    text = (pa.parquet.read_schema(path).metadata or {}).get(KEY.encode())
-    return None if text is None else text.decode()
+    metadata = pa.parquet.read_schema(path).metadata or {}
+    text = metadata.get(KEY.encode()) or json.loads(metadata.get(ATTRS, b"{}")).get(KEY)
+    return text.decode() if isinstance(text, bytes) else text
 
 
 def is_hash(text: str) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from genloop.callbacks import Curves
 from genloop.charts import draw_layers, draw_losses
 from genloop.config import Gan, Vae
 from genloop.doctoring import Doctor
 from genloop.formats import state_format
+from genloop.observing import Curves
 from genloop.outputs import replace_folder, write_json
 from genloop.plugins import Records, Schema
 from genloop.resume import SaveState

@@ -226,7 +226,7 @@ class ServedModule(Protocol):
         """Return what is kept of a block of records and their conditions until all requests for it are answered."""
         ...
 
-    def answer(self, kept: Any, count: int, first: int, schema: Schema, form: Any) -> "pd.DataFrame":
+    def answer(self, kept: Any, count: int, first: int, schema: Schema, form: Any, mark: Any) -> "pd.DataFrame":
         """Return the first ``count`` records of a block, before which there were ``first``, as a table."""
         ...
 

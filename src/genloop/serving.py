@@ -3,6 +3,7 @@
 Nothing here knows of MLflow; ``tracking/sampler.py`` is what MLflow loads.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,6 +18,8 @@ from pydantic import ValidationError
 from genloop import plugins
 from genloop.config import ImageGanSample, ImageVaeSample, TableGanSample, TableVaeSample
 from genloop.errors import GenloopError
+from genloop.identity import hash_tensors
+from genloop.marking import Mark
 from genloop.numerics import make_reproducible
 from genloop.parameters import FORMS, parameters_of
 from genloop.sampling import Source
@@ -54,6 +57,7 @@ class Served:
         """Load what records come from, for good: nothing is read or imported when a request comes."""
         with as_in_the_pipeline(1):
             self.source = Source(weights)
+        self.weights = hash_tensors(self.source.tensors)
         run, schema = self.source.run, self.source.schema
         self.module, self.block = plugins.served(run.modality), self.source.module.block(schema)
         self.sample, self.known = SAMPLES[run.modality, run.family], [each.name for each in parameters_of(run)]
@@ -79,12 +83,19 @@ class Served:
         if form not in FORMS:
             raise GenloopError(f"form: {form!r} is none of {', '.join(FORMS)}")
         asked = self._asked(given)
+        mark = self._mark(asked)
         answers = []
         for first in range(0, n, self.block):
             with self.lock:
                 kept = self.drawn(asked, first // self.block)
-            answers.append(self.module.answer(kept, min(self.block, n - first), first, self.source.schema, form))
+            answers.append(self.module.answer(kept, min(self.block, n - first), first, self.source.schema, form, mark))
         return pd.concat(answers, ignore_index=True) if len(answers) > 1 else answers[0]
+
+    def _mark(self, asked: str) -> Mark:
+        """Return where a record comes from, in short: the rest is found by the weights."""
+        wanted = json.loads(asked)
+        seed, _ = wanted.pop("seed"), [wanted.pop(key) for key in ("count", "modality", "family")]
+        return Mark("", self.weights, seed, 1, {key: value for key, value in wanted.items() if value})
 
     def _asked(self, given: dict[str, Any]) -> str:
         """Return the choices of ``sample`` that a request makes, as JSON: equal ones for equal blocks."""

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from genloop import plugins
 from genloop.arithmetic import arithmetic_of
 from genloop.batches import Batches
-from genloop.callbacks import Curves, Devices, Observer, Previews, Progress
+from genloop.callbacks import Devices, Previews, Progress
 from genloop.config import Gan, Vae
 from genloop.devices import process_rank
 from genloop.doctor import Finding
@@ -25,6 +25,7 @@ from genloop.forecast import check_forecast
 from genloop.groups import grouped
 from genloop.held_out import figure_of, plan_checks, split_records
 from genloop.numerics import make_reproducible, refused_kernels_named
+from genloop.observing import Curves, Observer
 from genloop.outcome import Training, are_finite, save_training
 from genloop.plugins import Records, Schema
 from genloop.randomness import keyed_seed

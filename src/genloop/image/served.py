@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from genloop.errors import GenloopError
 from genloop.image.data import PictureSchema
 from genloop.image.encoding.pixels import to_bytes
+from genloop.marking import Mark, png_info
 from genloop.plugins import Schema
 
 Kept = tuple[np.ndarray, list[str] | None]  # bytes [pictures, height, width(, channels)], and classes
@@ -27,8 +29,8 @@ def keep(records: Tensor, conditions: Tensor, schema: Schema) -> Kept:
     return (pictures[..., 0] if pictures.shape[-1] == 1 else pictures), labels
 
 
-def answer(kept: Kept, count: int, first: int, schema: Schema, form: str) -> pd.DataFrame:
-    """Return the first ``count`` pictures of a block: arrays, or PNG files in base64.
+def answer(kept: Kept, count: int, first: int, schema: Schema, form: str, mark: Mark) -> pd.DataFrame:
+    """Return the first ``count`` pictures of a block: arrays, or PNG files in base64, which say where they come from.
 
     Raises:
         GenloopError: a picture has channels that PNG has not.
@@ -36,13 +38,13 @@ def answer(kept: Kept, count: int, first: int, schema: Schema, form: str) -> pd.
     assert isinstance(schema, PictureSchema)
     if form == "png" and schema.channels not in FORMS:
         raise GenloopError(f"form: pictures of {schema.channels} channels are no PNG; ask for arrays")
-    pictures, labels = kept[0][:count], kept[1]
-    shown: list[Any] = [_png(picture) for picture in pictures] if form == "png" else list(pictures)
+    pictures, labels, info = kept[0][:count], kept[1], png_info(mark)
+    shown: list[Any] = [_png(picture, info) for picture in pictures] if form == "png" else list(pictures)
     columns: dict[str, Any] = {"picture": pd.Series(shown, dtype=object)}
     return pd.DataFrame(columns | ({"label": labels[:count]} if labels else {}))
 
 
-def _png(picture: np.ndarray) -> str:
+def _png(picture: np.ndarray, info: PngInfo) -> str:
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, "png")
+    Image.fromarray(picture).save(content, "png", pnginfo=info)
     return base64.b64encode(content.getvalue()).decode("ascii")

@@ -5,11 +5,10 @@ import logging
 import re
 from pathlib import Path
 
-import yaml
-
 from genloop.errors import GenloopError
 from genloop.experiments import REFS
 from genloop.masking import describe
+from genloop.versions import hash_in, parse_lock
 from genloop.workspace import git
 
 EXPERIMENT = re.compile(rf"{REFS}/[0-9a-f]{{2}}/[0-9a-f]{{38}}/(?P<name>.+)")
@@ -63,12 +62,7 @@ def fetch_weights(label: str, commit: str, name: str, out: Path) -> None:
 
 def data_hash(lock: str, data: str) -> str | None:
     """Return the hash that the text of a ``dvc.lock`` has for a prepared data set."""
-    try:
-        stages = yaml.safe_load(lock)["stages"].values()
-        outs = [out for stage in stages for out in stage.get("outs", ())]
-        return next((str(out["md5"]) for out in outs if out["path"] == f"data/prepared/{data}"), None)
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError):  # of another version, or damaged: it is not known
-        return None
+    return hash_in(parse_lock(lock), f"data/prepared/{data}")
 
 
 def holding_commit(name: str, weights: str) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from genloop.marking import KEY, Mark
 from genloop.plugins import Schema
 from genloop.table.data import TableSchema, coded
 from genloop.table.encoding.rows import Encoding
@@ -21,12 +22,17 @@ def keep(records: Tensor, conditions: Tensor, schema: Schema) -> Kept:
     return codes.astype(np.int32), places
 
 
-def answer(kept: Kept, count: int, first: int, schema: Schema, form: str) -> pd.DataFrame:
-    """Return the first ``count`` rows of a block; dates are ISO text, what is missing is None."""
+def answer(kept: Kept, count: int, first: int, schema: Schema, form: str, mark: Mark) -> pd.DataFrame:
+    """Return the first ``count`` rows of a block; dates are ISO text, what is missing is None.
+
+    Its ``attrs`` say where the rows come from; pandas keeps them in Parquet files.
+    """
     assert isinstance(schema, TableSchema)
     codes, places = kept
     rows = schema.encoding.decode(codes[:count], places[:count], first=first)
-    return pd.DataFrame({name: _plain(schema.encoding, rows[name]) for name in rows}, dtype=object)
+    answered = pd.DataFrame({name: _plain(schema.encoding, rows[name]) for name in rows}, dtype=object)
+    answered.attrs[KEY] = mark.text
+    return answered
 
 
 def _plain(encoding: Encoding, values: pd.Series) -> pd.Series:

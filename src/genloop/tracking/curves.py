@@ -1,11 +1,14 @@
 """Curves and diseases as points in MLflow: what a run has of them, so that no point is logged twice."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, RunTag
+import pandas as pd
+from mlflow.entities import Metric, Run, RunTag
 
 from genloop.doctor import Finding
+from genloop.reading import read_json
 from genloop.tracking.store import LARGEST_BATCH, Store
 
 MARKER = "records_seen"  # the last metric that is logged of an epoch: where it is, the epoch is complete
@@ -91,3 +94,29 @@ class Curves:
         if name not in tags:
             event = [] if self.steps(key) else [Metric(key, 1.0, timestamp, found.epoch)]
             self.store.log(self.run_id, event, tags=[RunTag(name, found.line)])
+
+
+def complete_curves(store: Store, known: Run, weights: Path) -> None:
+    """Log the epochs and the diseases that the live log did not bring through.
+
+    Their time follows from the run, so that two records at once, or a late one, log the same points.
+    """
+    curves, start = Curves(store, known.info.run_id), known.info.start_time
+    layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
+    parts: list[list[Metric]] = []
+    for losses in _rows(pd.read_csv(weights / "losses.csv")):
+        epoch = int(losses["epoch"])
+        parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
+    single = weights / "steps.csv"
+    if single.exists():  # weights of earlier versions have none
+        points = [
+            point for row in _rows(pd.read_csv(single)) for point in step_metrics([row], start + int(row["step"]))
+        ]
+        parts += curves.lacking_steps(points)
+    curves.log(parts)
+    for found in read_json(weights / "training.json")["findings"]:
+        curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -5,15 +5,11 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-import yaml
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 
 from genloop.comparison import read_metrics
 from genloop.config import Gan, Vae
-from genloop.doctor import Finding
 from genloop.errors import GenloopError
 from genloop.faults import explain_fault
 from genloop.formats import read_run
@@ -24,7 +20,7 @@ from genloop.recipe import recipe_here
 from genloop.tracking.abandoned import abandoned, close
 from genloop.tracking.artifacts import LAYOUT, Outputs, log_artifacts, networks_in
 from genloop.tracking.card import Facts, note
-from genloop.tracking.curves import Curves, epoch_metrics, step_metrics
+from genloop.tracking.curves import complete_curves
 from genloop.tracking.model import complete_model
 from genloop.tracking.parameters import Chosen, read_chosen
 from genloop.tracking.pictures import complete_previews
@@ -42,6 +38,7 @@ from genloop.tracking.store import (
     Store,
     identity_tags,
 )
+from genloop.versions import hash_in, parse_lock
 from genloop.workspace import main_root
 
 RECORDED = "genloop.recorded"  # hash of the outputs whose artifacts MLflow holds
@@ -95,7 +92,7 @@ def _record(receipt: dict[str, str], run: Gan | Vae, chosen: Chosen, outputs: Ou
     known = _find_or_begin(store, receipt, run, identity, chosen.group())
     run_id = str(known.info.run_id)
     store.complete_parameters(known, chosen.parameters())
-    _complete_curves(store, known, weights)
+    complete_curves(store, known, weights)
     complete_previews(store.client, run_id, weights / "previews")
     facts = _facts(receipt, run, outputs, known.data.tags)
     if known.data.tags.get(RECORDED) != receipt["content"]:
@@ -140,7 +137,7 @@ def _facts(receipt: dict[str, str], run: Gan | Vae, outputs: Outputs, tags: dict
         run=run,
         weights=receipt["weights"],
         format=int(read_json(outputs.weights / "run.json").get("format", 1)),
-        data=_dvc_hash(f"data/prepared/{run.data}"),
+        data=_dvc_hash(run.data),
         commit=tags.get(COMMIT, ""),
         changed=tags.get(CHANGED) == "true",
         networks=networks_in(outputs.weights / "weights.safetensors"),
@@ -174,44 +171,17 @@ def _find_or_begin(
     return store.begin(f"{name}-{weights[:7]}", tags)
 
 
-def _complete_curves(store: Store, known: Run, weights: Path) -> None:
-    """Log the epochs and the diseases that the live log did not bring through.
-
-    Their time follows from the run, so that two records at once, or a late one, log the same points.
-    """
-    curves, start = Curves(store, known.info.run_id), known.info.start_time
-    layers = dict(list(pd.read_csv(weights / "layers.csv").groupby("epoch")))
-    parts: list[list[Metric]] = []
-    for losses in _rows(pd.read_csv(weights / "losses.csv")):
-        epoch = int(losses["epoch"])
-        parts += curves.lacking(epoch_metrics(losses, _rows(layers[epoch]), start + epoch))
-    single = weights / "steps.csv"
-    if single.exists():  # weights of earlier versions have none
-        points = [
-            point for row in _rows(pd.read_csv(single)) for point in step_metrics([row], start + int(row["step"]))
-        ]
-        parts += curves.lacking_steps(points)
-    curves.log(parts)
-    for found in read_json(weights / "training.json")["findings"]:
-        curves.log_finding(known.data.tags, Finding(**found), start + found["epoch"])
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _dataset(data: str, weights: Path) -> DatasetInput:
     """Return the training data as an MLflow dataset whose digest is DVC's hash of the prepared folder."""
     schema = (weights / "schema.json").read_text()
     source = {"uri": f"data/prepared/{data}"}
-    digest = _dvc_hash(f"data/prepared/{data}")
+    digest = _dvc_hash(data)
     dataset = Dataset(name=data, digest=digest, source_type="local", source=json.dumps(source), profile=schema)
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def _dvc_hash(path: str) -> str:
-    """Return the hash that dvc.lock has for an output, or a word that says that DVC does not know it."""
+def _dvc_hash(data: str) -> str:
+    """Return the hash that dvc.lock has for a prepared data set, or a word that says that DVC does not know it."""
     lock = Path("dvc.lock")
-    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    hashes = (out["md5"] for stage in stages.values() for out in stage.get("outs", ()) if out["path"] == path)
-    return str(next(hashes, "not in dvc.lock"))
+    known = parse_lock(lock.read_text()) if lock.exists() else {}
+    return hash_in(known, f"data/prepared/{data}") or "not in dvc.lock"
