@@ -120,12 +120,13 @@ GAN_STAGES = {"train@tiny_gan"}
 ROWS = {f"{stage}@rows" for stage in ("prepare", "reference")} | {
     f"{stage}@rows_vae" for stage in ("train", "sample", "evaluate")
 }
+CHOSEN = {"record@tiny_gan", "record@tiny_vae"}  # MLflow shows what was chosen
 EDITS = {
     "a comment in params.yaml": ("params.yaml", "data:\n", "# a comment\ndata:\n", set()),
     "one run's seed": ("params.yaml", "family: gan, epochs: 3", "family: gan, epochs: 3, seed: 7", GAN_STAGES),
-    "one run's sampling seed": ("params.yaml", "count: 50}}\n  tiny_vae", "count: 50, seed: 7}}\n  tiny_vae", {"sample@tiny_gan"}),
-    "the split's seed": ("params.yaml", "modality: image, reference", "modality: image, seed: 7, reference", {"prepare@tiny"}),
-    "the protocol": ("params.yaml", "epochs: 1}}", "epochs: 1, seed: 3}}", {"reference@tiny"}),
+    "one run's sampling seed": ("params.yaml", "count: 50}}\n  tiny_vae", "count: 50, seed: 7}}\n  tiny_vae", {"sample@tiny_gan", "record@tiny_gan"}),
+    "the split's seed": ("params.yaml", "modality: image, reference", "modality: image, seed: 7, reference", {"prepare@tiny", *CHOSEN}),
+    "the protocol": ("params.yaml", "epochs: 1}}", "epochs: 1, seed: 3}}", {"reference@tiny", *CHOSEN}),
     "a comment in config.py": ("src/genloop/config.py", "_Images = ", "# a comment\n_Images = ", set()),
     "a default of the GAN": ("src/genloop/config.py", 'loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "non_saturating"', 'loss: Literal["non_saturating", "relativistic", "hinge", "wasserstein"] = "hinge"', GAN_STAGES),
     "how rows are cut": ("src/genloop/table/encoding/intervals.py", "SINGLE = 128", "SINGLE = 64", ROWS),

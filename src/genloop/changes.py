@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from genloop.confidential import holds_secret
 from genloop.strict_yaml import parse_yaml
+from genloop.workspace import environment_without
 
 PIPELINE = ("dvc.yaml", "params.yaml")
 DATA = "data"  # goes by DVC's hash, never into a patch
@@ -83,7 +84,7 @@ class _Tree:
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder = folder
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        self.environment = environment_without("GIT_")
         self.environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C"}
         objects = self.own_git("rev-parse", "--path-format=absolute", "--git-path", "objects").decode().strip()
         (scratch / "objects").mkdir()

@@ -1,6 +1,5 @@
 """From a generated file back to all that it came from: run, choices, commit, data, the run in MLflow, the weights."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from genloop.marking import Mark, is_hash, read_mark
 from genloop.reading import read_json
 from genloop.report.numbers import flat
 from genloop.versions import Version, hash_in, in_git, in_workspace
+from genloop.workspace import environment_without
 
 MANIFEST = "manifest.json"
 UNMARKED = (".npz", ".csv", ".json")  # of samples, beside whose manifest they lie
@@ -77,7 +77,8 @@ def _choices(mark: Mark) -> str:
         defaults = flat(TypeAdapter(Train).validate_python(required).model_dump(mode="json"))
     except ValidationError:  # of another version, or of none
         defaults = {}
-    return _listed({key: value for key, value in flat(mark.choices).items() if defaults.get(key) != value})
+    own = {key: value for key, value in flat(mark.choices).items() if defaults.get(key) != value}
+    return _listed(own) or "all by default"
 
 
 def _listed(values: Mapping[str, str]) -> str:
@@ -136,9 +137,8 @@ def cache_folder() -> Path:
     Raises:
         GenloopError: this is no project of DVC.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment_without("DVC_"))
     if done.returncode:
         raise GenloopError(f"DVC does not say where its cache is ({printable(done.stderr.strip())[:200]})")
     return Path(done.stdout.strip())

@@ -53,7 +53,7 @@ def in_workspace(weights: str) -> Version | None:
 def parse_lock(text: str) -> Lock:
     """Return the stages of a dvc.lock; none of one that is damaged."""
     try:
-        stages = yaml.load(text, Loader=yaml.CSafeLoader)["stages"]
+        stages = yaml.CSafeLoader(text).get_single_data()["stages"]  # of plain values, like safe_load, but by libyaml
     except (yaml.YAMLError, TypeError, KeyError, ValueError):
         return {}
     return stages if isinstance(stages, dict) else {}

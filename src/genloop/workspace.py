@@ -20,6 +20,11 @@ def git(*arguments: str, folder: Path | None = None) -> str | None:
     return done.stdout.strip()
 
 
+def environment_without(*prefixes: str) -> dict[str, str]:
+    """Return the environment for another program, but for the variables whose names begin so."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
 def main_root() -> Path:
     """Return the root of the main checkout.
 

@@ -13,7 +13,7 @@ from tempfile import mkdtemp
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.recipe import Recipe
-from genloop.workspace import git
+from genloop.workspace import environment_without, git
 
 SECONDS_TO_END = 20.0  # for what runs in it, before it is killed
 
@@ -31,12 +31,12 @@ class Worktree:
     @property
     def environment(self) -> dict[str, str]:
         """That of a process in it: neither states of trainings nor a store of MLflow outside of it are touched."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_", "MLFLOW_"))}
+        kept = environment_without("DVC_", "GIT_", "MLFLOW_")
         return kept | {
             "DVC_ROOT": str(self.scratch / "outside"),  # where genloop keeps states; no repository of Git
             "DVC_SITE_CACHE_DIR": str(self.scratch / "site"),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.scratch}/outside/mlflow.db",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}",
         }
 
     def make(self, checkout: Path) -> None:
