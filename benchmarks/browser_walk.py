@@ -48,6 +48,11 @@ class Walk:
         params = ({param["key"]: param["value"] for param in run["data"]["params"]} for run in runs)
         return next(run["info"]["run_id"] for run, known in zip(runs, params, strict=True) if known["family"] == family)
 
+    def of_run(self, run_id: str) -> str:
+        """Return the id of the sampler of a run."""
+        asked = {"experiment_ids": [self.experiment], "filter": f"source_run_id = '{run_id}'"}
+        return str(self._ask("logged-models/search", asked)["models"][0]["info"]["model_id"])
+
     def address(self, path: str) -> str:
         """Return the address of a page."""
         return f"{self.server}/#/experiments/{path}"
@@ -113,6 +118,8 @@ async def charts(walk: Walk) -> None:
         await walk.page.type(word)
         await walk.drawn()
         await walk.picture(f"charts_{word.strip('/')}")
+    await walk.page.run("document.activeElement.select(); document.execCommand('delete')")  # else it is remembered
+    await walk.page.wait("loss/critic")
 
 
 async def compare(walk: Walk) -> None:
@@ -148,10 +155,14 @@ async def tables(walk: Walk) -> None:
 
 
 async def models(walk: Walk) -> None:
-    """What is registered."""
-    await walk.page.open(f"{walk.server}/#/models", "Registered Models")
+    """The samplers of all runs, and one of them."""
+    await walk.page.open("about:blank", "")
+    await walk.page.open(walk.address(f"{walk.experiment}/models"), "Model attributes")
     await walk.page.press_escape()  # a window greets whoever comes for the first time
     await walk.picture("models")
+    sampler = walk.of_run(walk.of("vae", walk.runs))
+    await walk.page.open(walk.address(f"{walk.experiment}/models/{sampler}"), "Logged from")
+    await walk.picture("model")
 
 
 PARTS: dict[str, Callable[[Walk], Awaitable[None]]] = {
