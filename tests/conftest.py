@@ -141,6 +141,11 @@ def make_project(folder: Path, params: str = TINY_PARAMS) -> Project:
     return project
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, lest one worker ends with them while the other has nothing left to do."""
+    items.sort(key=lambda item: item.path.parent.name != "tracking")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project after its first `dvc repro`; `imports/` beside it says what each stage imported. Not to be changed."""

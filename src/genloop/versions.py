@@ -64,5 +64,5 @@ def hash_in(lock: Lock, path: str) -> str | None:
     for stage in lock.values():
         for out in stage.get("outs", ()):
             if out["path"] == path:
-                return str(out["md5"])
+                return out.get("md5")
     return None
