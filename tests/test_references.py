@@ -29,20 +29,22 @@ def seeded(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     return project
 
 
-@pytest.fixture
-def inside(seeded: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def enter(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(seeded.folder)
+    monkeypatch.chdir(project.folder)
+
+
+@pytest.fixture
+def inside(seeded: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    enter(seeded, monkeypatch)
     return seeded
 
 
 @pytest.fixture
 def alone(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project of its own, with nothing in MLflow's default store that could be asked."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(project.folder)
+    enter(project, monkeypatch)
     shutil.rmtree(project.folder / ".mlflow")
     return project
 

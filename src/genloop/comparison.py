@@ -79,6 +79,11 @@ class Group:
         return Value(mean, mean - away, mean + away)
 
 
+def scores_in(figures: dict[str, Any]) -> dict[str, float]:
+    """Return the scores among what belongs to them."""
+    return {key: value for key, value in figures.items() if isinstance(value, int | float)}
+
+
 def value_of(figures: dict[str, Any], score: str) -> Value | None:
     """Return a score of figures as JSON holds them."""
     if score not in figures:

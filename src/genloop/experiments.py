@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from genloop.comparison import Entry, read_metrics
 from genloop.errors import GenloopError
+from genloop.versions import metrics_at
 from genloop.workspace import git
 
 REFS = "refs/exps"  # of DVC: refs/exps/<first two digits of the base commit>/<the others>/<name of the experiment>
@@ -18,7 +19,7 @@ def experiments(runs: dict[str, str]) -> Iterator[Entry]:
     place = f"{REFS}/{base[:2]}/{base[2:]}"
     for reference in (git("for-each-ref", "--format=%(refname)", place) or "").splitlines():
         for run, data in runs.items():
-            text = git("show", f"{reference}:./data/metrics/{run}.json")
+            text = metrics_at(reference, run)
             if text is None:
                 continue
             try:

@@ -41,6 +41,11 @@ def in_git(weights: str) -> Iterator[Version]:
             yield Version(Path(found).stem, lock, commit, reference)
 
 
+def metrics_at(commit: str, name: str) -> str | None:
+    """Return what ``evaluate`` wrote of a run, as a commit has it."""
+    return git("show", f"{commit}:./{METRICS}/{name}.json")
+
+
 def in_workspace(weights: str) -> Version | None:
     """Return the run of the workspace that has these weights, if any."""
     for path in sorted(Path(METRICS).glob("*.json")):

@@ -55,6 +55,16 @@ def checkout_id() -> str:
         return path.read_text()
 
 
+def check_replaceable(folder: Path, file: str, what: str) -> None:
+    """Check that a folder to be replaced is new, empty, or one of ours, which has ``file``.
+
+    Raises:
+        GenloopError: it holds other files than ``what``.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / file).exists():
+        raise GenloopError(f"{folder}: holds other files than {what}, which would be lost; name a new folder")
+
+
 def trained(name: str) -> Path:
     """Return the folder of a run's weights in the workspace.
 

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from genloop import report
 from genloop.comparing.lanes import Lane, differing, identities
 from genloop.comparing.scores import REAL, Scores
 from genloop.glossary import BASELINES
-from genloop.report.embedded import Embedded
+from genloop.report.embedded import Embedded, templates
 
 SECTIONS = {
     "latents": "Latent by latent",
@@ -33,14 +31,7 @@ class Pictures:
 
 def render(lanes: Sequence[Lane], scores: Scores, pictures: Pictures) -> str:
     """Return the page, the same for the same runs."""
-    folders = [Path(__file__).parent, *map(Path, report.__path__)]
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = templates(Path(__file__).parent, *map(Path, report.__path__))
     first = lanes[0].reference
     return pages.get_template("compare.html.jinja").render(
         lanes=lanes,

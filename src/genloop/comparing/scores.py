@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genloop.comparing.lanes import Lane
-from genloop.comparison import Group, Value, comparable, group_runs, value_of
+from genloop.comparison import Group, Value, comparable, group_runs, scores_in, value_of
 from genloop.glossary import ABOUT, Better, glossary, meaning
 from genloop.noise import MORE, WITHIN, Difference, difference, verdict
 from genloop.report.numbers import decimals, shown
-from genloop.report.scores import EDGE, HEADLINE, spoken
+from genloop.report.scores import axis, headline, spoken
 
 REAL = "real"  # the baseline that says how good a score can get
 
@@ -66,8 +66,7 @@ class Scores:
     @property
     def headline(self) -> list[Row]:
         """The few scores that people look at first."""
-        rows = {row.name: row for section in self.sections.values() for row in section}
-        return [rows[name] for name in HEADLINE if name in rows]
+        return headline(row for section in self.sections.values() for row in section)
 
     @property
     def sentences(self) -> list[str]:
@@ -80,13 +79,7 @@ def score_lanes(lanes: Sequence[Lane]) -> Scores:
     groups, left_out = comparable(group_runs([lane.reference.entry for lane in lanes]))
     columns = tuple(_column(group, lanes) for group in groups)
     modality = lanes[0].reference.modality
-    found = {
-        name
-        for group in groups
-        for entry in group.entries
-        for name, value in entry.metrics.items()
-        if isinstance(value, int | float)
-    }
+    found = {name for group in groups for entry in group.entries for name in scores_in(entry.metrics)}
     order = [name for name in glossary(modality) if name in found] + sorted(found - glossary(modality).keys())
     rows = [_row(name, columns, modality) for name in order]
     sections = {
@@ -113,11 +106,7 @@ def _row(name: str, columns: Sequence[Column], modality: str) -> Row:
     values = [column.group.value(name) for column in columns]
     real = value_of(columns[0].group.entries[0].metrics["baselines"].get(REAL, {}), name)
     ends = [end for value in (*values, real) if value is not None for end in _ends(value)]
-    low, width = min(ends), max(ends) - min(ends)
-
-    def percent(value: float) -> float:
-        return round(EDGE + (100 - 2 * EDGE) * (value - low) / width, 2) if width else 50.0
-
+    percent = axis(ends)
     cells: list[Cell | None] = []
     for column, value in zip(columns, values, strict=True):
         if value is None:

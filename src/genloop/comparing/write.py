@@ -16,11 +16,11 @@ from genloop.comparing.page import Pictures, render
 from genloop.comparing.picture import draw_sheet
 from genloop.comparing.samples import caption_of, draw_alone, draw_together, is_grouped, save
 from genloop.comparing.scores import score_lanes
-from genloop.errors import GenloopError
 from genloop.illustrations import Illustration
 from genloop.outputs import replace_folder
 from genloop.report.embedded import Embedded, embed
 from genloop.sampling import Source
+from genloop.workspace import check_replaceable
 
 PAGE, PICTURE = "compare.html", "compare.png"
 LONGEST = 100  # letters of a folder's name
@@ -39,8 +39,7 @@ def write_sheet(lanes: Sequence[Lane], out: Path) -> None:
     Raises:
         GenloopError: the folder holds something other than a sheet, which would be lost.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / PAGE).exists():
-        raise GenloopError(f"{out}: holds other files than a sheet, which would be lost; name a new folder")
+    check_replaceable(out, PAGE, "a sheet")
     scores, charts = score_lanes(lanes), charts_of(lanes)
     sources = [Source(lane.reference.weights) for lane in lanes]
     together = draw_together(lanes, sources)

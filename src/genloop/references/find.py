@@ -8,9 +8,10 @@ from pathlib import Path
 
 from genloop.errors import GenloopError
 from genloop.references.reference import Origin, Reference, read_reference
-from genloop.references.revisions import commits_of, data_hash, fetch_weights, holding_commit, metrics_at, runs_at
+from genloop.references.revisions import commits_of, data_hash, fetch_weights, holding_commit, runs_at
 from genloop.summary import known_runs
 from genloop.tracking.lookup import Logbook, Logged
+from genloop.versions import metrics_at
 from genloop.workspace import git
 
 DATA = Path("data")
@@ -49,7 +50,7 @@ Place = Here | At | Logged
 def found_runs(words: Sequence[str], logbook: Logbook) -> Iterator[list[Reference]]:
     """Give the runs that words stand for, in their order.
 
-    A word is a run's name in the workspace, an MLflow run (name, id, or seven digits and more of an id),
+    A word is a run's name in the workspace, an MLflow run (name, id, or how that begins),
     ``name@revision`` with a Git revision or the name of an experiment, or just a revision or experiment: that stands
     for the runs that the other words name, as it has them, or for all that it has.
 

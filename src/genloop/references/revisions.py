@@ -8,11 +8,10 @@ from pathlib import Path
 from genloop.errors import GenloopError
 from genloop.experiments import REFS
 from genloop.masking import describe
-from genloop.versions import hash_in, parse_lock
+from genloop.versions import METRICS, hash_in, metrics_at, parse_lock
 from genloop.workspace import git
 
 EXPERIMENT = re.compile(rf"{REFS}/[0-9a-f]{{2}}/[0-9a-f]{{38}}/(?P<name>.+)")
-METRICS = "data/metrics"
 
 
 def commits_of(word: str) -> dict[str, str]:
@@ -33,11 +32,6 @@ def runs_at(commit: str) -> list[str]:
     """Return the runs that were scored at a commit."""
     listed = git("ls-tree", "--name-only", commit, f"./{METRICS}/") or ""
     return [Path(path).stem for path in listed.splitlines() if path.endswith(".json")]
-
-
-def metrics_at(commit: str, name: str) -> str | None:
-    """Return what ``evaluate`` wrote of a run, as the commit has it."""
-    return git("show", f"{commit}:./{METRICS}/{name}.json")
 
 
 def fetch_weights(label: str, commit: str, name: str, out: Path) -> None:

@@ -1,9 +1,11 @@
-"""Pictures inside a page: no file beside it, no network."""
+"""What pages are made of: templates, and pictures inside them; no file beside a page, no network."""
 
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
+import jinja2
 from PIL import Image
 
 from genloop.illustrations import Illustration
@@ -35,6 +37,17 @@ class Embedded:
     def wide(self) -> bool:
         """Whether it needs the width of the page."""
         return self.width > COLUMN
+
+
+def templates(*folders: Path) -> jinja2.Environment:
+    """Return the templates in folders; a name that a page does not know is an error, and text is no code."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def embed(shown: Illustration, thumbnail: bool = False) -> Embedded:

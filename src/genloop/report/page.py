@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from genloop.glossary import BASELINES
 from genloop.illustrations import Illustration, Listed
-from genloop.report.embedded import embed
+from genloop.report.embedded import embed, templates
 from genloop.report.facts import ReportFacts
 from genloop.report.numbers import decimals, flat, shown
 from genloop.report.scores import group_scores, headline, interval_of, spoken
@@ -44,10 +42,7 @@ def write_report(folder: Path, facts: ReportFacts) -> None:
 
 def render(facts: ReportFacts) -> str:
     """Return the page."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    pages = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    pages = templates(Path(__file__).parent)
     pages.filters["shown"] = shown
     modality = str(facts.choices.get("modality", ""))
     groups = group_scores(facts.metrics, modality)
@@ -56,7 +51,7 @@ def render(facts: ReportFacts) -> str:
         "verdict": verdict(facts),
         "samples": [embed(picture) for picture in samples_of(facts.samples)],
         "groups": {group.about: group for group in groups},
-        "headline": headline(groups),
+        "headline": headline(row for group in groups for row in group.rows),
         "left_out": facts.metrics.get("left_out", {}),
         "baselines": BASELINES.get(modality, {}),
         "suspicious": embed(facts.suspicious) if isinstance(facts.suspicious, Illustration) else None,

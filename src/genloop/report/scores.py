@@ -1,8 +1,8 @@
 """Scores as rows of a table, each with its place between the baselines on an axis of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from genloop.glossary import ABOUT, Better, glossary, meaning
 from genloop.report.numbers import decimals, shown
@@ -12,6 +12,19 @@ HALF = 0.5
 FIRST = ("frechet", "kid", "precision", "recall", "shapes", "pairs", "detection", "usefulness")
 HEADLINE = (*FIRST, "bits_per_dimension", "copied")  # of both modalities
 Interval = tuple[float, float]
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What is known by the name of a score."""
+
+    @property
+    def name(self) -> str:
+        """The score."""
+        ...
+
+
+R = TypeVar("R", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,16 @@ def group_scores(metrics: Mapping[str, Any], modality: str) -> list[Group]:
     return groups
 
 
-def headline(groups: list[Group]) -> list[Row]:
+def headline(rows: Iterable[R]) -> list[R]:
     """Return the few scores that people look at first."""
-    rows = {row.name: row for group in groups for row in group.rows}
-    return [rows[name] for name in HEADLINE if name in rows]
+    named = {row.name: row for row in rows}
+    return [named[name] for name in HEADLINE if name in named]
+
+
+def axis(values: Sequence[float]) -> Callable[[float], float]:
+    """Return where a value lies on an axis that just holds all of ``values``, in percent of its length."""
+    low, width = min(values), max(values) - min(values)
+    return lambda value: round(EDGE + (100 - 2 * EDGE) * (value - low) / width, 2) if width else 50.0
 
 
 def interval_of(metrics: Mapping[str, Any], name: str) -> Interval | None:
@@ -101,10 +120,9 @@ def _place(
     """Return where the baselines, the run and 0.5 lie on an axis that just holds them all."""
     found = {of: (float(side[name]), *_reach(side, name)) for of, side in {**beside, "run": metrics}.items()}
     values = [value for three in found.values() for value in three] + ([HALF] if better == "half" else [])
-    low, width = min(values), max(values) - min(values)
-    percent = [EDGE + (100 - 2 * EDGE) * (value - low) / width if width else 50.0 for value in values]
-    marks = tuple(Mark(of, *(round(p, 2) for p in percent[3 * i : 3 * i + 3])) for i, of in enumerate(found))
-    return marks, round(percent[-1], 2) if better == "half" else None
+    place = axis(values)
+    marks = tuple(Mark(of, *map(place, three)) for of, three in found.items())
+    return marks, place(HALF) if better == "half" else None
 
 
 def _reach(side: Mapping[str, Any], name: str) -> Interval:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from genloop.comparison import value_of
+from genloop.comparison import scores_in, value_of
 from genloop.config import Gan, Vae
 
 LONGEST = 8000  # letters of a tag that MLflow takes; it would cut a longer one without a word
@@ -78,8 +78,9 @@ def note(facts: Facts, run_id: str, experiment: str) -> str:
 def scores(metrics: dict[str, Any]) -> str:
     """Return the scores with their intervals, beside those of the baselines."""
     baselines = metrics["baselines"]
-    names = [name for name, value in metrics.items() if isinstance(value, int | float)]
-    values = {name: [value_of(figures, name) for figures in (metrics, *baselines.values())] for name in names}
+    values = {
+        name: [value_of(figures, name) for figures in (metrics, *baselines.values())] for name in scores_in(metrics)
+    }
     rows = [(name, *("" if value is None else str(value) for value in found)) for name, found in values.items()]
     return _table(("score", "value", *baselines), rows)
 

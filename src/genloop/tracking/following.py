@@ -6,13 +6,12 @@ from typing import Any
 
 from genloop.config import Training
 from genloop.doctor import Finding
-from genloop.errors import GenloopError
 from genloop.recipe import Recipe
 from genloop.tracking.abandoned import close_abandoned
 from genloop.tracking.curves import Curves, epoch_metrics, step_metrics
 from genloop.tracking.parameters import read_chosen
 from genloop.tracking.pictures import Sizes, complete_preview, known_previews, show_previews
-from genloop.tracking.recipes import RECIPE, WHOLE, log_no_recipe, log_recipe
+from genloop.tracking.recipes import RECIPE, WHOLE, keep_recipe
 from genloop.tracking.store import CHECKOUT, Store, identity_tags
 
 
@@ -67,12 +66,7 @@ class Following:
         client, run_id = self.store.client, self.curves.run_id
         if client.get_run(run_id).data.tags.get(RECIPE) == WHOLE:
             return
-        try:
-            found = made()
-        except GenloopError as error:
-            log_no_recipe(client, run_id, str(error))
-        else:
-            log_recipe(client, run_id, found)
+        keep_recipe(client, run_id, made)
 
     def finding(self, found: Finding, now: int) -> None:
         """Log a disease."""

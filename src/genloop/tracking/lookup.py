@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from genloop.errors import GenloopError
 from genloop.masking import describe
 from genloop.tracking.moved import mend
-from genloop.tracking.store import FAILURES, RUN, SQLITE, WEIGHTS
+from genloop.tracking.store import CHANGED, COMMIT, FAILURES, RUN, SQLITE, WEIGHTS
 from genloop.workspace import main_root
 
 T = TypeVar("T")
@@ -110,7 +110,6 @@ class Logbook:
         Raises:
             GenloopError: MLflow does not have them any more.
         """
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         try:
             for part in ("weights", "metrics"):
                 self.client.download_artifacts(logged.run_id, part, str(folder))
@@ -182,6 +181,6 @@ def _logged(run: Run) -> Logged:
         name=str(tags.get(RUN, "")),
         weights=tags.get(WEIGHTS),
         data_hash=next((str(given.dataset.digest) for given in inputs if " " not in given.dataset.digest), None),
-        commit=tags.get("genloop.git"),
-        changed=tags.get("genloop.git_changed") == "true",
+        commit=tags.get(COMMIT),
+        changed=tags.get(CHANGED) == "true",
     )

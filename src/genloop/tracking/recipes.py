@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ FOLDER, PATCH, LOCK, MADE = "reproduce", "changes.patch", "dvc.lock", "made.json
 BEGUN, WHOLE = "as the training began", "whole"
 
 
+def keep_recipe(client: MlflowClient, run_id: str, made: Callable[[], Recipe]) -> None:
+    """Keep a recipe with a run, or say with it why there is none."""
+    try:
+        found = made()
+    except GenloopError as error:
+        client.set_tag(run_id, RECIPE, f"none: {error}")
+    else:
+        log_recipe(client, run_id, found)
+
+
 def log_recipe(client: MlflowClient, run_id: str, recipe: Recipe) -> None:
     """Keep a recipe with a run; logging it twice is as once."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -36,11 +47,6 @@ def log_recipe(client: MlflowClient, run_id: str, recipe: Recipe) -> None:
         elif tag in known:
             client.delete_tag(run_id, tag)
     client.set_tag(run_id, RECIPE, WHOLE if recipe.lock else BEGUN)
-
-
-def log_no_recipe(client: MlflowClient, run_id: str, reason: str) -> None:
-    """Say with a run why nothing is kept to make it again."""
-    client.set_tag(run_id, RECIPE, f"none: {reason}")
 
 
 def read_recipe(client: MlflowClient, run: Run) -> Recipe:

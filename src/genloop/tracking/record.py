@@ -24,7 +24,7 @@ from genloop.tracking.curves import complete_curves
 from genloop.tracking.model import complete_model
 from genloop.tracking.parameters import Chosen, read_chosen
 from genloop.tracking.pictures import complete_previews
-from genloop.tracking.recipes import RECIPE, log_no_recipe, log_recipe
+from genloop.tracking.recipes import RECIPE, keep_recipe
 from genloop.tracking.scores import log_scores
 from genloop.tracking.store import (
     CHANGED,
@@ -97,10 +97,10 @@ def _record(receipt: dict[str, str], run: Gan | Vae, chosen: Chosen, outputs: Ou
     facts = _facts(receipt, run, outputs, known.data.tags)
     if known.data.tags.get(RECORDED) != receipt["content"]:
         log_artifacts(store, run_id, outputs, facts, chosen)
-        _keep_recipe(store, known, receipt["run"])
+        keep_recipe(store.client, run_id, lambda: recipe_here(Path(), finished=receipt["run"]))
         store.client.set_tag(run_id, RECORDED, receipt["content"])
     elif RECIPE not in known.data.tags:  # recorded by an earlier version
-        _keep_recipe(store, known, receipt["run"])
+        keep_recipe(store.client, run_id, lambda: recipe_here(Path(), finished=receipt["run"]))
     about = {GROUP: chosen.group(), NOTE: note(facts, run_id, store.experiment)}
     log_scores(store, known, facts.metrics, about)
     complete_model(store, known, run, weights)
@@ -119,16 +119,6 @@ def _settle_twins(store: Store, receipt: dict[str, str]) -> None:
     """
     for twin in store.find(run=receipt["run"], weights=receipt["weights"])[1:]:
         store.client.delete_run(twin.info.run_id)
-
-
-def _keep_recipe(store: Store, known: Run, name: str) -> None:
-    """Keep what making the run again needs, or say why that is not known."""
-    try:
-        found = recipe_here(Path(), finished=name)
-    except GenloopError as error:
-        log_no_recipe(store.client, known.info.run_id, str(error))
-    else:
-        log_recipe(store.client, known.info.run_id, found)
 
 
 def _facts(receipt: dict[str, str], run: Gan | Vae, outputs: Outputs, tags: dict[str, str]) -> Facts:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
+from genloop.comparison import scores_in
 from genloop.tracking.store import Store
 
 TOLD = ("protocol.", "left_out.")  # how the names of tags begin that are of the present scores
@@ -39,14 +40,9 @@ def score_metrics(found: dict[str, Any]) -> dict[str, float]:
 
     The UI shows a section per prefix, sorted by name: so losses and scores come before what they are compared with.
     """
-    metrics = {f"score/{key}": value for key, value in numbers(found).items()}
+    metrics = {f"score/{key}": value for key, value in scores_in(found).items()}
     for key, (low, high) in found["intervals"].items():
         metrics |= {f"score_interval/{key}_low": low, f"score_interval/{key}_high": high}
     for kind, baseline in found["baselines"].items():
-        metrics |= {f"score_of_{kind}/{key}": value for key, value in numbers(baseline).items()}
+        metrics |= {f"score_of_{kind}/{key}": value for key, value in scores_in(baseline).items()}
     return metrics
-
-
-def numbers(figures: dict[str, Any]) -> dict[str, float]:
-    """Return the scores among what belongs to them."""
-    return {key: value for key, value in figures.items() if isinstance(value, int | float)}

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from genloop.errors import GenloopError
-from genloop.workspace import trained
+from genloop.workspace import check_replaceable, trained
 
 
 def declare(verb: argparse.ArgumentParser) -> None:
@@ -26,8 +25,7 @@ def work(options: argparse.Namespace) -> None:
     from genloop.sampling import sample
 
     out: Path = options.out
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise GenloopError(f"{out}: holds other files than samples, which would be lost; name a new folder")
+    check_replaceable(out, "manifest.json", "samples")
     known = read_choices(Path("data/config") / options.run / "sample.json", Sample)
     sample(trained(options.run), override(known, options.set), out)
     print(f"{out}: written")
