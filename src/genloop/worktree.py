@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from genloop.dvc_settings import share_cache
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.recipe import Recipe
@@ -53,7 +54,7 @@ class Worktree:
         if patch:
             self._git(["git", "apply", "--whitespace=nowarn"], self.root, patch)
         (self.folder / "dvc.lock").write_text(self.recipe.lock, encoding="utf-8")
-        self._share_cache(checkout)
+        share_cache(checkout, self.folder)
 
     def _git(self, command: list[str], folder: Path, given: bytes = b"") -> None:
         done = subprocess.run(command, cwd=folder, input=given, capture_output=True)
@@ -61,21 +62,6 @@ class Worktree:
             told = mask_secrets(" ".join(done.stderr.decode(errors="replace").split()))[:300]
             what = "its changes do not apply to its commit" if given else "Git makes no worktree"
             raise GenloopError(f"{what} ({told}); nothing was made")
-
-    def _share_cache(self, checkout: Path) -> None:
-        """Give it the checkout's cache and remotes; in its own settings relative paths would lead elsewhere."""
-        from dvc.config import Config
-
-        known = Config(str(checkout / ".dvc"))
-        own = Config(str(self.folder / ".dvc"))
-        cache = known["cache"].get("dir") or str(checkout / ".dvc" / "cache")
-        with own.edit("local") as settings:
-            settings["cache"] = {"dir": str(cache)}
-            settings["core"] = {key: known["core"][key] for key in ("remote",) if key in known["core"]}
-            settings["remote"] = {
-                name: {key: str(value) if key == "url" else value for key, value in remote.items()}
-                for name, remote in known["remote"].items()
-            }
 
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run DVC in it in silence."""
