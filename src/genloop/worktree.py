@@ -2,21 +2,19 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from genloop.children import end, run_shown
 from genloop.dvc_settings import share_cache
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.recipe import Recipe
 from genloop.workspace import environment_without, git
-
-SECONDS_TO_END = 20.0  # for what runs in it, before it is killed
 
 
 class Worktree:
@@ -53,7 +51,8 @@ class Worktree:
         self._git([*without_hooks, "worktree", "add", "--quiet", "--detach", str(self.root), commit], checkout)
         if patch:
             self._git(["git", "apply", "--whitespace=nowarn"], self.root, patch)
-        (self.folder / "dvc.lock").write_text(self.recipe.lock, encoding="utf-8")
+        if self.recipe.lock:  # DVC takes none, but not an empty one
+            (self.folder / "dvc.lock").write_text(self.recipe.lock, encoding="utf-8")
         share_cache(checkout, self.folder)
 
     def _git(self, command: list[str], folder: Path, given: bytes = b"") -> None:
@@ -70,6 +69,10 @@ class Worktree:
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
 
+    def follow(self, seen: Callable[[str], None], *arguments: str) -> int:
+        """Run Python in it, hand on each line that is said and return the exit code; it ends with this process."""
+        return run_shown([sys.executable, *arguments], self.environment, seen, self.folder)
+
     def show_dvc(self, *arguments: str) -> int:
         """Run DVC in it, show what it says and return its exit code; it ends with this process."""
         command = [sys.executable, "-m", "dvc", *arguments]
@@ -79,17 +82,8 @@ class Worktree:
             try:
                 return process.wait()
             except BaseException:  # also Ctrl-C and SIGTERM, which end the training with all that belongs to it
-                _end(process)
+                end(process)
                 raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(SECONDS_TO_END)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
 
 
 @contextmanager
@@ -99,7 +93,7 @@ def worktree(recipe: Recipe, checkout: Path, keep: bool) -> Iterator[Worktree]:
     Raises:
         GenloopError: it cannot be made.
     """
-    scratch = Path(mkdtemp(prefix="genloop-reproduce-")).resolve()
+    scratch = Path(mkdtemp(prefix="genloop-")).resolve()
     made = Worktree(scratch, recipe)
     try:
         made.make(checkout)
