@@ -9,6 +9,7 @@ from genloop.comparison import Entry
 from genloop.errors import GenloopError
 from genloop.gate.choices import Gate
 from genloop.gate.ruling import Rule, Ruling, rule
+from genloop.report.numbers import MINUS
 
 PROTOCOL = {"data": {"real_count": 359, "version": 2}}
 HONEST = (0.0, -0.002, 0.004)
@@ -171,7 +172,7 @@ MARGINS = [
 @pytest.mark.parametrize(("margin", "value", "outcome"), MARGINS)
 def test_margins_are_of_the_score_or_of_the_champions(margin: Any, value: float, outcome: str) -> None:
     """The champion has 2.0; an interval of the difference of 0.28 on either side."""
-    choices = {"ties": "promote", "scores": {"frechet": {"not_worse_by": margin}}}
+    choices: dict[str, Any] = {"ties": "promote", "scores": {"frechet": {"not_worse_by": margin}}}
     assert judged([frechet(value)], [OLD], **choices).outcome == outcome
 
 
@@ -180,7 +181,7 @@ def test_worse_in_another_score_keeps_the_champion() -> None:
     assert judged([new], [old]).outcome == "promoted"
     found = judged([new], [old], scores={"recall": {"not_worse_by": "2 %"}})
     assert (found.outcome, found.why) == ("kept", "recall: worse by more than 0.016, beyond noise")
-    assert of(found, "recall").difference == "−0.100 (−0.128 to −0.072)"
+    assert of(found, "recall").difference == f"{MINUS}0.100 ({MINUS}0.128 to {MINUS}0.072)"
     assert judged([new], [old], scores={"recall": {"not_worse_by": "10 %"}}).outcome == "promoted"
 
 
@@ -202,7 +203,7 @@ def test_scores_that_are_best_at_one_half_are_judged_by_their_distance_from_it(v
 
 def test_margins_of_one_half_are_of_the_distance_from_it() -> None:
     old, new = (run(n, detection=(v, v - 0.01, v + 0.01)) for n, v in (("old", 0.8), ("new", 0.86)))
-    choices = {"ties": "promote", "scores": {"detection": {"not_worse_by": "20 %"}}}
+    choices: dict[str, Any] = {"ties": "promote", "scores": {"detection": {"not_worse_by": "20 %"}}}
     found = judged([new], [old], "table", **choices)  # 20 % of 0.3, though the difference reaches down to 0.046
     assert found.outcome == "promoted"
     choices["scores"] = {"detection": {"not_worse_by": "10 %"}}
