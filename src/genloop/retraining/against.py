@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genloop.comparing.scores import REAL, spoken_difference
+from genloop.comparing.scores import REAL
 from genloop.comparison import Entry, read_metrics, value_of
 from genloop.errors import GenloopError
 from genloop.glossary import Better, meaning
@@ -105,8 +105,14 @@ def _row(name: str, before: Entry, now: Entry, modality: str) -> Row:
         return Row(name, "", (shown[0], "", shown[1], "", "", shown[2]))
     found = difference([first], [second])
     judged = verdict(found, first.score, second.score, meaning(name, modality).better)
+<<<<<<< HEAD
     sign = f"{SIGNS.get(judged or found.told, '')} {judged}".strip()
-    return Row(name, judged, (shown[0], str(first), shown[1], spoken_difference(found), sign, shown[2]))
+    return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
+=======
+    told = judged or found.told
+    sign = f"{SIGNS.get(told, '')} {told}".strip()
+    return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
+>>>>>>> b46d28355c0dc402f1571eef88283eefede205b6
 
 
 def _alone(name: str, now: Entry, modality: str) -> tuple[str, str, str]:
