@@ -122,7 +122,7 @@ class Logbook:
         Raises:
             GenloopError: says which of the two is missing.
         """
-        if _without_store():
+        if without_store():
             raise GenloopError(f"{_database()}: MLflow has no store there; 'python -m genloop sync' makes one")
         if self.failure is not None:
             raise GenloopError(f"MLflow cannot be asked ({self.failure}); try again when it answers")
@@ -161,7 +161,7 @@ class Logbook:
 
     def _asked(self, question: Callable[[MlflowClient], T], otherwise: T) -> T:
         """Return the answer; where there is no store, or it fails, what is said ``otherwise``."""
-        if self.failure is not None or _without_store():
+        if self.failure is not None or without_store():
             return otherwise
         try:
             return question(self.client)
@@ -186,7 +186,7 @@ def _database() -> Path:
     return Path(given.removeprefix(SQLITE)) if given.startswith(SQLITE) else main_root() / ".mlflow" / "mlflow.db"
 
 
-def _without_store() -> bool:
+def without_store() -> bool:
     """Return whether there is no store yet, which a question must not make."""
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     return (not given or given.startswith(SQLITE)) and not _database().exists()
