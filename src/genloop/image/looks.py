@@ -14,6 +14,7 @@ from genloop.randomness import keyed_generator
 DIMENSIONS = 64  # of the features, in the directions in which pictures differ most
 FEWEST = 8  # new pictures that can be told apart
 ODD = 0.01  # of the known pictures lie as far from all others as one must that is called odd
+ROUNDED = 1e-6  # of the largest feature: distances below are those of equal pictures
 CLASSES, PICTURES = "classes", "pictures"
 
 Known = Float[np.ndarray, "known features"]
@@ -35,8 +36,10 @@ def flat_pictures(known: Bool[np.ndarray, " known"], new: Bool[np.ndarray, " new
 
 def looks(known: Known, new: New, labels: KnownLabels, new_labels: NewLabels) -> list[Trial]:
     """Return whether new pictures look like known ones, all together, each alone, and beside those of their class."""
+    both = np.concatenate([known, new])
+    if not both.std(0).any():
+        return []
     with threadpool_limits(1):
-        both = np.concatenate([known, new])
         reduced = PCA(min(DIMENSIONS, *both.shape), random_state=0).fit_transform(both)
     old, others = reduced[: len(known)], reduced[len(known) :]
     trials = []
@@ -65,12 +68,13 @@ def _neighbors(known: Known, new: New, labels: KnownLabels, new_labels: NewLabel
         search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known)
         own, own_place = (side[:, 0] for side in search.kneighbors())  # each without itself
         away, place = (side[:, 0] for side in search.kneighbors(new))
-    far = np.quantile(own, 1 - ODD, method="higher")
-    odd = int((own >= far).sum()), int((away > far).sum())
+    slack = ROUNDED * float(np.abs(known).max())
+    far = float(np.quantile(own, 1 - ODD, method="higher"))
+    odd = int((own >= far).sum()), int((away > far + slack).sum())
     tested = more((odd[0], len(own)), (odd[1], len(away)))
     told = f"{odd[1]} of {len(away)} new pictures are as unlike any known one as {odd[0]} of {len(own)} known ones are"
     trials = [Trial.of(PICTURES, told, "Fisher's exact test of distances", f"{odd[1]} odd", tested, "strange")]
-    farther = int((away > own.max()).sum())
+    farther = int((away > own.max() + slack).sum())
     told = f"{farther} of {len(away)} new pictures are farther from all known ones than any of these is"
     tested = above(len(own), len(away), farther)
     trials.append(Trial.of(PICTURES, told, "exact test of ranks of distances", f"{farther} beyond", tested, "strange"))
