@@ -144,14 +144,15 @@ def _cell(column: Column, value: Value, against: tuple[Difference, str] | None, 
         column,
         shown(value.score, digits) if interval else shown(value.score),
         spoken(interval, digits) if interval else "",
-        _spoken_difference(found) if found else "",
+        spoken_difference(found) if found else "",
         found.told if found else "",
         judged,
         *places,
     )
 
 
-def _spoken_difference(found: Difference) -> str:
+def spoken_difference(found: Difference) -> str:
+    """Return a difference with its interval, as far as it is known."""
     if found.low is None or found.high is None:
         return _signed(found.value, decimals(found.value))
     digits = decimals(found.value, (found.low, found.high))
