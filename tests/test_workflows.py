@@ -89,6 +89,11 @@ def test_what_a_retraining_commits_starts_no_retraining(retrain: dict[Any, Any])
     assert triggers(retrain)["push"]["branches"] == ["main"]  # neither the branch that is proposed
     for rule in gitlab["retrain"]["rules"]:
         assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"]
+    # An import that was moved on, data/raw/x.dvc, lies where people put new data: there the author tells.
+    author = step(retrain["jobs"]["retrain"], "python -m genloop retrain")["env"]["GIT_AUTHOR_NAME"]
+    assert f"github.event.head_commit.author.name != '{author}'" in retrain["jobs"]["retrain"]["if"]
+    author = gitlab["retrain"]["variables"]["GIT_AUTHOR_NAME"]
+    assert f"$CI_COMMIT_AUTHOR !~ /^{author} </" in gitlab["retrain"]["rules"][-1]["if"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
