@@ -186,7 +186,7 @@ class World:
         known = client.get_experiment_by_name("genloop/decisions")
         runs = client.search_runs([known.experiment_id], order_by=["start_time ASC"])
         assert all(run.info.status == "FINISHED" for run in runs)
-        return [dict(run.data.params) for run in runs]
+        return [dict(run.data.params) for run in runs if "outcome" in run.data.params]
 
     @contextmanager
     def served(self) -> Iterator[None]:

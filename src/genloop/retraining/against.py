@@ -105,14 +105,8 @@ def _row(name: str, before: Entry, now: Entry, modality: str) -> Row:
         return Row(name, "", (shown[0], "", shown[1], "", "", shown[2]))
     found = difference([first], [second])
     judged = verdict(found, first.score, second.score, meaning(name, modality).better)
-<<<<<<< HEAD
     sign = f"{SIGNS.get(judged or found.told, '')} {judged}".strip()
     return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
-=======
-    told = judged or found.told
-    sign = f"{SIGNS.get(told, '')} {told}".strip()
-    return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
->>>>>>> b46d28355c0dc402f1571eef88283eefede205b6
 
 
 def _alone(name: str, now: Entry, modality: str) -> tuple[str, str, str]:
