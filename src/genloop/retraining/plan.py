@@ -3,12 +3,16 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from genloop.errors import GenloopError
 from genloop.masking import describe
+from genloop.versions import Lock, parse_lock
+from genloop.workspace import git
 
 TRAIN, SCORE = ("train",), ("train", "sample", "evaluate")  # stages after which a run has other weights; other scores
+MADE = ("data/weights/", "data/samples/", "data/reference/")  # what stages make of what else has changed
 MISSING = ("deleted", "not in cache")  # of a file that a fresh clone need not have
 
 
@@ -34,6 +38,25 @@ class Plan:
         left_out = set(names)
         kept = {key: value for key, value in self.stages.items() if key.partition("@")[2] not in left_out}
         return Plan(kept, self.inputs)
+
+
+def changed_since(commit: str, plan: Plan, runs: Iterable[str]) -> dict[str, str]:
+    """Return the runs that differ from those at a commit, and why: what has to run anew, and what has run since."""
+    before, now = parse_lock(git("show", f"{commit}:./dvc.lock") or ""), parse_lock(Path("dvc.lock").read_text())
+    found = {}
+    for name in runs:
+        stages = [f"{kind}@{name}" for kind in SCORE]
+        unlike = _used(before, stages) ^ _used(now, stages)
+        other = sorted({path for path, _ in unlike if not path.startswith(MADE)})
+        if name in plan.names(*SCORE):
+            found[name] = plan.why(name)
+        elif other:
+            found[name] = f"changed: {', '.join(other)}"
+    return found
+
+
+def _used(lock: Lock, stages: Iterable[str]) -> set[tuple[str, str]]:
+    return {(dep["path"], str(dep.get("md5"))) for stage in stages for dep in lock.get(stage, {}).get("deps", ())}
 
 
 def make_plan() -> Plan:

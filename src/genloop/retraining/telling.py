@@ -44,7 +44,7 @@ class Telling:
         if before is not None:
             before = self._fairly(name, before)
         modality = known_runs(self.now.folder)[name]["modality"]
-        self.scores += [*compared(now, before, modality, Sides(self.before.label, self.now.label)), ""]
+        self.scores += [*compared(now, before, modality, Sides(BASE, HEAD, self.before.label)), ""]
 
     def _fairly(self, name: str, before: Entry) -> Entry:
         """Return the scores of the base's weights, taken as those here were."""

@@ -111,7 +111,7 @@ class Logbook:
         """
         query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
         found = self._search(data, query)
-        models = self._asked(partial(_models, found[0]), []) if found else []
+        models: list[LoggedModel] = self._asked(partial(_models, found[0]), []) if found else []
         if self.failure is not None:
             self.check()
         return bool(models) and found[0].info.status == "FINISHED"
@@ -122,7 +122,7 @@ class Logbook:
         Raises:
             GenloopError: says which of the two is missing.
         """
-        if _without_store():
+        if without_store():
             raise GenloopError(f"{_database()}: MLflow has no store there; 'python -m genloop sync' makes one")
         if self.failure is not None:
             raise GenloopError(f"MLflow cannot be asked ({self.failure}); try again when it answers")
@@ -145,6 +145,12 @@ class Logbook:
             told = f"MLflow does not hand out weights and metrics of run {logged.run_id}"
             raise GenloopError(f"{logged.label}: {told} ({describe(error, 160)}); name it by a Git revision") from None
 
+    def file(self, run_id: str, path: str, folder: Path) -> Path | None:
+        """Download an artifact of a run into a folder, which is made; None if it cannot be had."""
+        folder.mkdir(parents=True, exist_ok=True)
+        got = self._asked(lambda client: client.download_artifacts(run_id, path, str(folder)), None)
+        return Path(got) if got else None
+
     def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> None:
         """Give files to runs as artifacts below ``target``, unless the store fails."""
         for run_id in runs:
@@ -155,7 +161,7 @@ class Logbook:
 
     def _asked(self, question: Callable[[MlflowClient], T], otherwise: T) -> T:
         """Return the answer; where there is no store, or it fails, what is said ``otherwise``."""
-        if self.failure is not None or _without_store():
+        if self.failure is not None or without_store():
             return otherwise
         try:
             return question(self.client)
@@ -180,7 +186,7 @@ def _database() -> Path:
     return Path(given.removeprefix(SQLITE)) if given.startswith(SQLITE) else main_root() / ".mlflow" / "mlflow.db"
 
 
-def _without_store() -> bool:
+def without_store() -> bool:
     """Return whether there is no store yet, which a question must not make."""
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     return (not given or given.startswith(SQLITE)) and not _database().exists()
