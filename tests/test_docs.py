@@ -38,7 +38,7 @@ FIXED = ("evaluate.family", "sample.family", "sample.modality")  # told by the r
 CASES: dict[type[BaseModel], tuple[str, ...]] = {
     ImageData: ("data of pictures",),
     TableData: ("data of tables",),
-    Gate: ("gate of a data set",),
+    Gate: ("gate of a data set", "gate of a data set: drift"),
     ImageGanRun: ("runs", "runs with family: gan", "runs on pictures"),
     ImageVaeRun: ("runs", "runs with family: vae", "runs on pictures", "runs on pictures, family: vae"),
     TableGanRun: ("runs", "runs with family: gan", "runs on tables", "runs on tables, family: gan"),
