@@ -2,20 +2,19 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from genloop.children import end, run_shown
+from genloop.dvc_settings import share_cache
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.recipe import Recipe
 from genloop.workspace import environment_without, git
-
-SECONDS_TO_END = 20.0  # for what runs in it, before it is killed
 
 
 class Worktree:
@@ -52,8 +51,9 @@ class Worktree:
         self._git([*without_hooks, "worktree", "add", "--quiet", "--detach", str(self.root), commit], checkout)
         if patch:
             self._git(["git", "apply", "--whitespace=nowarn"], self.root, patch)
-        (self.folder / "dvc.lock").write_text(self.recipe.lock, encoding="utf-8")
-        self._share_cache(checkout)
+        if self.recipe.lock:  # DVC takes none, but not an empty one
+            (self.folder / "dvc.lock").write_text(self.recipe.lock, encoding="utf-8")
+        share_cache(checkout, self.folder)
 
     def _git(self, command: list[str], folder: Path, given: bytes = b"") -> None:
         done = subprocess.run(command, cwd=folder, input=given, capture_output=True)
@@ -62,27 +62,16 @@ class Worktree:
             what = "its changes do not apply to its commit" if given else "Git makes no worktree"
             raise GenloopError(f"{what} ({told}); nothing was made")
 
-    def _share_cache(self, checkout: Path) -> None:
-        """Give it the checkout's cache and remotes; in its own settings relative paths would lead elsewhere."""
-        from dvc.config import Config
-
-        known = Config(str(checkout / ".dvc"))
-        own = Config(str(self.folder / ".dvc"))
-        cache = known["cache"].get("dir") or str(checkout / ".dvc" / "cache")
-        with own.edit("local") as settings:
-            settings["cache"] = {"dir": str(cache)}
-            settings["core"] = {key: known["core"][key] for key in ("remote",) if key in known["core"]}
-            settings["remote"] = {
-                name: {key: str(value) if key == "url" else value for key, value in remote.items()}
-                for name, remote in known["remote"].items()
-            }
-
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run DVC in it in silence."""
         command = [sys.executable, "-m", "dvc", *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
+
+    def follow(self, seen: Callable[[str], None], *arguments: str) -> int:
+        """Run Python in it, hand on each line that is said and return the exit code; it ends with this process."""
+        return run_shown([sys.executable, *arguments], self.environment, seen, self.folder)
 
     def show_dvc(self, *arguments: str) -> int:
         """Run DVC in it, show what it says and return its exit code; it ends with this process."""
@@ -93,17 +82,8 @@ class Worktree:
             try:
                 return process.wait()
             except BaseException:  # also Ctrl-C and SIGTERM, which end the training with all that belongs to it
-                _end(process)
+                end(process)
                 raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(SECONDS_TO_END)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
 
 
 @contextmanager
@@ -113,7 +93,7 @@ def worktree(recipe: Recipe, checkout: Path, keep: bool) -> Iterator[Worktree]:
     Raises:
         GenloopError: it cannot be made.
     """
-    scratch = Path(mkdtemp(prefix="genloop-reproduce-")).resolve()
+    scratch = Path(mkdtemp(prefix="genloop-")).resolve()
     made = Worktree(scratch, recipe)
     try:
         made.make(checkout)

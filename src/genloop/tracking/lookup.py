@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 
 from genloop.errors import GenloopError
 from genloop.masking import describe
 from genloop.tracking.moved import mend
+from genloop.tracking.recipes import read_recipe
 from genloop.tracking.store import CHANGED, COMMIT, FAILURES, RUN, SQLITE, WEIGHTS
+from genloop.versions import Lock
 from genloop.workspace import main_root
 
 T = TypeVar("T")
@@ -87,6 +89,32 @@ class Logbook:
         found = self._search("", f"tags.`{WEIGHTS}` = '{weights}'")
         self.check()
         return found
+
+    def lock_of(self, run_id: str) -> Lock | None:
+        """Return what dvc.lock said when a run was recorded, if that is kept with it.
+
+        Raises:
+            GenloopError: there is no store that can be asked.
+        """
+        found = self._asked(lambda client: client.get_run(run_id), None)
+        self.check()
+        try:
+            return read_recipe(self.client, found).stages if found else None
+        except GenloopError:
+            return None
+
+    def whole(self, name: str, data: str, weights: str) -> bool:
+        """Return whether these weights are recorded to the end, with the model that draws from them.
+
+        Raises:
+            GenloopError: the store does not answer.
+        """
+        query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
+        found = self._search(data, query)
+        models = self._asked(partial(_models, found[0]), []) if found else []
+        if self.failure is not None:
+            self.check()
+        return bool(models) and found[0].info.status == "FINISHED"
 
     def check(self) -> None:
         """Check that there is a store, and that it answered.
@@ -170,6 +198,12 @@ def _search(client: MlflowClient, data: str, query: str) -> list[Run]:
 def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> None:
     for file in files:
         client.log_artifact(run_id, str(file), target)
+
+
+def _models(run: Run, client: MlflowClient) -> list[LoggedModel]:
+    """Return the models of a run that are whole."""
+    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    return [model for model in found if model.status == LoggedModelStatus.READY]
 
 
 def _logged(run: Run) -> Logged:
