@@ -1,7 +1,6 @@
 """A champion beside today's runs: by what was recorded, or scored again where data or protocol have moved on."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from genloop.tracking.registry import Version
 from stages.prepare import prepare
 from stages.reference import reference
 from tests.conftest import Project, tiny_pictures, tiny_table
+from tests.tracking.ruled import alone
 
 DATA = Path("data")
 
@@ -45,14 +45,6 @@ def grown(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project_folder(grown: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     alone(monkeypatch, grown)
     return grown
-
-
-def alone(patched: pytest.MonkeyPatch, folder: Path) -> None:
-    """Go to a project, whose own store is asked."""
-    for key in list(os.environ):
-        if key.startswith(("DVC_", "MLFLOW_TRACKING_", "GENLOOP_")):
-            patched.delenv(key)
-    patched.chdir(folder)
 
 
 def weights_of(name: str) -> str:
