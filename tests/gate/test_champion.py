@@ -96,6 +96,8 @@ def test_a_champion_of_rows_draws_as_many_as_are_compared_today(project_folder: 
     assert protocol["generated_count"] > earlier["generated_count"]
     assert protocol["asked"] == earlier["asked"] == {"where": {"town": "Ulm"}}
     assert found.identity["weights"] == now("rows").weights
+    assert "other codes" in found.metrics["left_out"]["elbo"]  # more rows have moved them
+    assert "elbo" not in found.metrics
 
 
 def test_a_champion_that_cannot_be_scored_today_is_told_in_one_line(project_folder: Path, tmp_path: Path) -> None:
