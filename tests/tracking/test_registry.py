@@ -1,8 +1,9 @@
 """The champion of a real project: promoted, served by MLflow and rolled back by what people type."""
 
+import argparse
 import json
-import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from genloop.tracking.store import Store
 from tests.conftest import Project
 from tests.tracking.ruled import DATA, NAMES, alone, weights_of
 
+RUNS = ("tiny_gan", "tiny_vae")
 SERVED = """
 import json, warnings
 warnings.simplefilter("ignore")
@@ -26,49 +28,67 @@ print(json.dumps([model.metadata.metadata, len(model.predict(pandas.DataFrame(),
 """
 
 
-def genloop(project: Project, *words: str, succeeds: bool = True) -> str:
-    done = project.run(sys.executable, "-m", "genloop", *words, succeeds=succeeds)
-    return done.stdout if succeeds else done.stderr
+def say(verb: str, *words: str) -> None:
+    """What ``python -m genloop`` does, in this process, which has imported MLflow."""
+    module = import_module(f"genloop.verbs.{verb}")
+    parser = argparse.ArgumentParser()
+    module.declare(parser)
+    module.work(parser.parse_args(words))
 
 
-def test_promoted_served_and_rolled_back_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = json.loads((project.folder / "data/metrics/tiny_vae.json").read_text())["identity"]["weights"]
-    assert genloop(project, "promote", "tiny_gan").startswith("tiny: the champion is tiny_gan-")
-    vae = f"tiny_vae-{found[:7]}"  # as MLflow calls it
-    assert genloop(project, "promote", vae, "--why", "it | draws\nbetter").startswith(f"tiny: the champion is {vae}, ")
-    metadata, count = json.loads(project.run(sys.executable, "-c", SERVED).stdout)
-    assert (metadata["genloop.run"], metadata["genloop.weights"], count) == ("tiny_vae", found, 3)
-    assert f"again, {vae} is the previous one" in genloop(project, "rollback", "tiny")
-    metadata, count = json.loads(project.run(sys.executable, "-c", SERVED).stdout)
-    assert metadata["genloop.run"] == "tiny_gan"
-    told = genloop(project, "decisions")
-    assert [line.split(" | ")[2] for line in told.splitlines()[2:]] == ["promoted", "promoted", "rolled back"]
-    assert "test@example.invalid" not in told  # Git's variables name the author of commits, its settings who acts
-    assert "it \N{BROKEN BAR} draws\\nbetter" in told
+def test_promoted_rolled_back_and_served_by_hand(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     alone(monkeypatch, project.folder)
+    found = {name: json.loads(Path(f"data/metrics/{name}.json").read_text())["identity"]["weights"] for name in RUNS}
+    gan, vae = (f"{name}-{found[name][:7]}" for name in RUNS)  # as MLflow calls them
+    say("promote", "tiny_vae")
+    say("promote", gan, "--why", "it | draws\nbetter")
+    say("rollback", "tiny")
+    done = project.run(sys.executable, "-m", "genloop", "rollback", "tiny", "--why", "back").stdout
+    assert done == f"tiny: the champion is {gan} again, {vae} is the previous one\n"
+    metadata, count = json.loads(project.run(sys.executable, "-c", SERVED).stdout)
+    assert (metadata["genloop.run"], metadata["genloop.weights"], count) == ("tiny_gan", found["tiny_gan"], 3)
+    say("promote", "tiny_gan")
+    capsys.readouterr()
+    say("decisions")
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[2] for row in rows] == ["promoted", "promoted", "rolled back", "rolled back"]
+    assert rows[1][-1] == "it \N{BROKEN BAR} draws\\nbetter"
+
+
+def test_a_moved_project_serves_its_champion_from_where_it_is_now(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone(monkeypatch, project.folder)
+    say("promote", "tiny_gan")
     (other,) = Store("tiny").client.search_experiments(filter_string="name LIKE 'genloop/%'")
     assert other.name == "genloop/decisions"
-    assert Path(other.artifact_location.removeprefix("file://")).parent == project.folder / ".mlflow/artifacts"
-    assert len(list((project.folder / ".mlflow/artifacts/decisions").rglob("decision.md"))) == 3
+    assert other.artifact_location == f"{project.folder.as_uri()}/.mlflow/artifacts/decisions"
+    assert len(list((project.folder / ".mlflow/artifacts/decisions").rglob("decision.md"))) == 1
     moved = project.folder.rename(project.folder.with_name("moved"))
     monkeypatch.chdir(moved)
-    Registry("tiny")  # whatever connects mends it
-    version = champion("tiny")
+    version = champion("tiny")  # whatever connects mends it
     assert version is not None
     place = MlflowClient("sqlite:///.mlflow/mlflow.db").get_model_version_download_uri("genloop-tiny", version.number)
     assert place.startswith(f"{moved.as_uri()}/.mlflow/artifacts/genloop-tiny/")
+    assert (Path(place.removeprefix("file://")) / "MLmodel").exists()
 
 
-def test_what_is_named_must_be_one_recorded_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone(monkeypatch, project.folder)
-    shutil.rmtree(project.folder / ".mlflow")
+def test_without_a_store_nothing_is_made_and_one_of_plain_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone(monkeypatch, tmp_path)
     assert champion("tiny") is None
     assert decisions("tiny") == []
-    assert "there is no" in genloop(project, "promote", "tiny_vae@nowhere", succeeds=False)
-    assert "'python -m genloop sync' makes one" in genloop(project, "rollback", "tiny", succeeds=False)
-    assert genloop(project, "decisions") == "Nothing was decided yet.\n"
-    assert not (project.folder / ".mlflow").exists()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{project.folder}/mlruns")
+    say("decisions")
+    assert capsys.readouterr().out == "Nothing was decided yet.\n"
+    with pytest.raises(
+        GenloopError, match=r"mlflow\.db: MLflow has no store there; 'python -m genloop sync' makes one"
+    ):
+        say("rollback", "tiny")
+    assert not (tmp_path / ".mlflow").exists()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{tmp_path}/mlruns")
     with pytest.raises(GenloopError, match="MLFLOW_TRACKING_URI: MLflow's store of plain files cannot hold champions"):
         champion("tiny")
 
