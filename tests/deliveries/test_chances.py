@@ -101,7 +101,7 @@ def random_plane(rows: np.ndarray, truth: np.ndarray, asked: np.ndarray) -> np.n
 def test_two_halves_that_learn_alike_do_not_count_twice() -> None:
     draw = generator()
     chances = np.array(
-        [told_apart(draw.normal(size=(100, 5)), draw.normal(size=(60, 5)), random_plane, draw).p for _ in range(400)]
+        [told_apart(draw.normal(size=(100, 5)), draw.normal(size=(60, 5)), random_plane, draw).p for _ in range(200)]
     )
     assert 0.02 < np.mean(chances < 0.05) < 0.09  # added up, they would be at twice this
     far = told_apart(draw.normal(size=(100, 5)), draw.normal(3, size=(60, 5)), random_plane, draw)
