@@ -53,10 +53,11 @@ class Telling:
         try:
             entry = self.now.score(name, self.before.folder / "weights" / name)
         except GenloopError as error:
-            how = f"could not be scored as here ({error}), so each side is scored by its own commit"
+            how = f"could not be scored as those of {self.now.label} ({error}), so each side has its own scoring"
             self.notes.append(f"{name}: the weights of {self.before.label} {how}")
             return before
-        self.notes.append(f"{name}: data or scoring changed, so the weights of {self.before.label} were scored as here")
+        how = f"so the weights of {self.before.label} were scored as those of {self.now.label}"
+        self.notes.append(f"{name}: data or scoring changed, {how}")
         return entry
 
     def _note(self, name: str, now: Entry) -> None:
@@ -64,8 +65,8 @@ class Telling:
         length, folder = self.now.lengths[name], self.now.folder
         epochs = epochs_for(self.seen[name], length.records)
         self.notes.append(
-            f"{name}: {epochs:,} epochs, {epochs * length.records:,} records seen; the whole training takes "
-            f"{length.epochs:,} epochs, {length.seen:,} records"
+            f"{name}: {epochs * length.records:,} records seen, {epochs:,} times all training records; "
+            f"{length.seen:,} in the whole training"
         )
         facts = ReportFacts(
             name,
