@@ -1,4 +1,4 @@
-"""The summary of a retraining: what a person sees first, pictures beside it, and nothing that files could smuggle in."""
+"""The summary of a retraining: what a person sees first, pictures, and nothing that files could smuggle in."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from PIL import Image
 from genloop.errors import GenloopError
 from genloop.illustrations import Illustration
 from genloop.retraining import story as stories
+from genloop.retraining.gallery import width_of
 from genloop.retraining.story import Arrival, Decided, Part, Story, fit, write_story
 
 RULES = ("| rule | holds |", "|---|---|", "| recall | 0.8 |")
@@ -60,7 +61,7 @@ def test_a_promotion(tmp_path: Path) -> None:
     assert "| Samples, base | Samples, head |" in text
     links = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert links == [f"pictures/digits_gan-{name}.png" for name in ("samples-base", "samples-head", "losses")]
-    assert all(Image.open(tmp_path / "out" / link).format == "PNG" for link in links)
+    assert [width_of(tmp_path / "out" / link) for link in links] == [100, 100, 1200]
     assert "*x: there is no such picture.*" in text
     assert "| digits_gan | changed: data/raw/digits | trained |" in text
     assert text.count("<details>") == text.count("</details>") == 3
@@ -113,7 +114,7 @@ def test_names_and_values_act_in_no_part_of_it(tmp_path: Path) -> None:
             "pictures/" + path for path in re.findall(r"pictures/(x-[\w-]+\.png)", text)
         ]
         assert page.count("<details>") == page.count("</details>") == page.count("</summary>") == 3
-        assert "@all" not in page
+        assert "@all" not in re.sub(r"<code>.*?</code>", "", page)  # in code nobody is called
         assert all(re.fullmatch(r"[a-z0-9_-]+\.png", path.name) for path in (tmp_path / "one/pictures").iterdir())
 
 
