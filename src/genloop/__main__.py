@@ -5,7 +5,10 @@ from importlib import import_module
 
 from genloop.command import run_safely
 
-VERBS = ("sync", "compare", "sample", "fill", "export", "trace", "reproduce")  # the files in verbs/
+VERBS = (
+    *("sync", "compare", "sample", "fill", "export", "trace", "reproduce"),
+    *("retrain", "promote", "rollback", "decisions"),
+)  # the files in verbs/
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BeforeValidator, Field, model_validator
 
 from genloop.choices import Choices, Count, Data, Name, Seed
+from genloop.gate.choices import Gate
 
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -308,6 +309,15 @@ class Params(Choices):
 
     data: dict[Name, Data]
     runs: dict[Name, Run]
+    gate: dict[Name, Gate] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _gates_have_data(self) -> "Params":
+        for name in self.gate:
+            if name not in self.data:
+                known = ", ".join(self.data) or "none"
+                raise ValueError(f"gate.{name}: there is no data set '{name}'; params.yaml has {known}")
+        return self
 
     @model_validator(mode="after")
     def _runs_fit_their_data(self) -> "Params":

@@ -9,6 +9,7 @@ from scipy.stats import t
 
 from genloop.comparison import SURE, Value
 from genloop.glossary import Better
+from genloop.report.numbers import decimals, shown
 
 MORE, WITHIN = "more than noise", "within noise"
 HALF = 0.5
@@ -28,6 +29,18 @@ class Difference:
         if self.low is None or self.high is None:
             return ""
         return WITHIN if self.low <= 0 <= self.high else MORE
+
+    def __str__(self) -> str:
+        """Return it as people write it, with its interval."""
+        if self.low is None or self.high is None:
+            return _signed(self.value, decimals(self.value))
+        digits = decimals(self.value, (self.low, self.high))
+        return f"{_signed(self.value, digits)} ({shown(self.low, digits)} to {shown(self.high, digits)})"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = shown(value, digits)
+    return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
 
 
 def difference(first: Sequence[Value], second: Sequence[Value]) -> Difference:

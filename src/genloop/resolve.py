@@ -22,7 +22,10 @@ from genloop.config import (
     Trainer,
     VaeEvaluate,
 )
+from genloop.deliveries.choices import Drift
 from genloop.errors import GenloopError
+from genloop.gate.choices import Gate, Limit
+from genloop.glossary import glossary
 from genloop.outputs import replace_folder, write_json
 from genloop.own import pin
 from genloop.strict_yaml import parse_yaml, read_yaml
@@ -52,6 +55,10 @@ def read_params(path: Path, raw: Path) -> Params:
     for name in params.data:
         if not (raw / name).is_dir():
             raise GenloopError(f"{path}: data.{name}: there is no folder {raw / name}; put the raw data there")
+    for name, gate in params.gate.items():
+        ways = {score: known.better for score, known in glossary(params.data[name].modality).items()}
+        if faults := gate.faults(ways):
+            raise GenloopError(*(f"{path}: gate.{name}.{fault}" for fault in faults))
     return params
 
 
@@ -104,6 +111,9 @@ def _known_keys(place: list[str]) -> list[str]:
         ("runs", "limits"): (Limits,),
         ("runs", "sample"): SAMPLES,
         ("runs", "evaluate"): (GanEvaluate, VaeEvaluate),
+        ("gate",): (Gate,),
+        ("gate", "scores"): (Limit,),
+        ("gate", "drift"): (Drift,),
     }
     owner = (place[0], *place[2:-1][:1]) if len(place) > 1 else ()
     return [name for model in owners.get(owner, ()) for name in model.model_fields]

@@ -20,9 +20,10 @@ from genloop.identity import hash_weights
 from genloop.recipe import Recipe
 from genloop.retraining.against import scores_against
 from genloop.retraining.budget import Length, keep_runs, length_of, shorten
+from genloop.retraining.heard import Heard
 from genloop.retraining.smoke import Smoke, smoke
 from genloop.retraining.telling import Telling
-from genloop.retraining.trial import BASE, HEAD, Heard, Trial
+from genloop.retraining.trial import BASE, HEAD, Trial
 from genloop.worktree import Worktree
 from tests.conftest import Project
 

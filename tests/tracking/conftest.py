@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,10 +60,9 @@ class Server(NamedTuple):
     folder: Path  # of its database and files
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of MLflow with a store of its own."""
-    folder, port = tmp_path_factory.mktemp("server"), free_port()
+@contextmanager
+def serving(folder: Path, port: int) -> Iterator[subprocess.Popen]:
+    """A server of MLflow with its database and files in a folder, ready to answer."""
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(folder), str(port)], env=clean_environment(), stdout=log, stderr=log
@@ -77,10 +77,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             first = http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # its tables are made on first use
             first.request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0")
             assert first.getresponse().status == 200
-            yield Server(port, folder)
+            yield process
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of MLflow with a store of its own."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    with serving(folder, port):
+        yield Server(port, folder)
 
 
 @pytest.fixture

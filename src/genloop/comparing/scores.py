@@ -144,24 +144,11 @@ def _cell(column: Column, value: Value, against: tuple[Difference, str] | None, 
         column,
         shown(value.score, digits) if interval else shown(value.score),
         spoken(interval, digits) if interval else "",
-        spoken_difference(found) if found else "",
+        str(found) if found else "",
         found.told if found else "",
         judged,
         *places,
     )
-
-
-def spoken_difference(found: Difference) -> str:
-    """Return a difference with its interval, as far as it is known."""
-    if found.low is None or found.high is None:
-        return _signed(found.value, decimals(found.value))
-    digits = decimals(found.value, (found.low, found.high))
-    return f"{_signed(found.value, digits)} ({spoken((found.low, found.high), digits)})"
-
-
-def _signed(value: float, digits: int) -> str:
-    text = shown(value, digits)
-    return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
 
 
 def _ends(value: Value) -> tuple[float, float]:

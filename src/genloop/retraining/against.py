@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genloop.comparing.scores import REAL, spoken_difference
+from genloop.comparing.scores import REAL
 from genloop.comparison import Entry, read_metrics, value_of
 from genloop.errors import GenloopError
 from genloop.glossary import Better, meaning
@@ -107,7 +107,7 @@ def _row(name: str, before: Entry, now: Entry, modality: str) -> Row:
     found = difference([first], [second])
     judged = verdict(found, first.score, second.score, meaning(name, modality).better)
     sign = f"{SIGNS.get(judged or found.told, '')} {judged}".strip()
-    return Row(name, judged, (title, str(first), value, spoken_difference(found), sign, real))
+    return Row(name, judged, (title, str(first), value, str(found), sign, real))
 
 
 def _alone(name: str, now: Entry, modality: str) -> tuple[str, str, str]:

@@ -1,6 +1,5 @@
 """Some runs of a commit, trained for a short while in a worktree of their own."""
 
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,44 +8,12 @@ from genloop.comparison import Entry, read_metrics
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.retraining.budget import Length, keep_runs, length_of, shorten
+from genloop.retraining.heard import Heard
 from genloop.versions import METRICS, Lock, hash_in, parse_lock
 from genloop.workspace import git
 from genloop.worktree import Worktree
 
-RUNNING = re.compile(r"^Running stage '(.+)':")
-SERVED = re.compile(r"^Stage '(.+)' is cached - skipping run")
-FAULT = re.compile(r"^genloop: (.+)")  # what a stage says when it fails
-FAILED = re.compile(r"^WARNING: (failed to run: .+)")  # what DVC says of one that could say nothing
-ERROR = "ERROR: "
-# What DVC advises to do with a checkout, which a worktree that will be gone does not need.
-HINT = re.compile(r"^(To track the changes|\tgit add|To enable auto staging|\tdvc config|Use `dvc push`|\s*$)")
 SCORING = "sample", "evaluate"
-
-
-class Heard:
-    """What DVC and its stages say: shown as it comes, and kept as far as it tells what happened."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.ran: list[str] = []  # stages
-        self.served: list[str] = []
-        self.faults: dict[str, str] = {}  # by stage, its last word
-        self.last = ""  # line, or error of DVC
-
-    def __call__(self, line: str) -> None:
-        """Take a line."""
-        if not HINT.search(line):
-            print(line, end="", flush=True)
-        if not self.last.startswith(ERROR) or line.startswith(ERROR):
-            self.last = line.strip() or self.last
-        if found := RUNNING.search(line):
-            self.ran.append(found[1])
-        elif found := SERVED.search(line):
-            self.served.append(found[1])
-        elif found := FAULT.search(line):
-            self.faults[self.ran[-1] if self.ran else ""] = found[1]
-        elif found := FAILED.search(line):
-            self.faults.setdefault(self.ran[-1] if self.ran else "", found[1])
 
 
 class Trial:

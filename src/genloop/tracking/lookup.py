@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 
 from genloop.errors import GenloopError
 from genloop.masking import describe
 from genloop.tracking.moved import mend
+from genloop.tracking.recipes import read_recipe
 from genloop.tracking.store import CHANGED, COMMIT, FAILURES, RUN, SQLITE, WEIGHTS
+from genloop.versions import Lock
 from genloop.workspace import main_root
 
 T = TypeVar("T")
@@ -88,13 +90,39 @@ class Logbook:
         self.check()
         return found
 
+    def lock_of(self, run_id: str) -> Lock | None:
+        """Return what dvc.lock said when a run was recorded, if that is kept with it.
+
+        Raises:
+            GenloopError: there is no store that can be asked.
+        """
+        found = self._asked(lambda client: client.get_run(run_id), None)
+        self.check()
+        try:
+            return read_recipe(self.client, found).stages if found else None
+        except GenloopError:
+            return None
+
+    def whole(self, name: str, data: str, weights: str) -> bool:
+        """Return whether these weights are recorded to the end, with the model that draws from them.
+
+        Raises:
+            GenloopError: the store does not answer.
+        """
+        query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
+        found = self._search(data, query)
+        models: list[LoggedModel] = self._asked(partial(_models, found[0]), []) if found else []
+        if self.failure is not None:
+            self.check()
+        return bool(models) and found[0].info.status == "FINISHED"
+
     def check(self) -> None:
         """Check that there is a store, and that it answered.
 
         Raises:
             GenloopError: says which of the two is missing.
         """
-        if _without_store():
+        if without_store():
             raise GenloopError(f"{_database()}: MLflow has no store there; 'python -m genloop sync' makes one")
         if self.failure is not None:
             raise GenloopError(f"MLflow cannot be asked ({self.failure}); try again when it answers")
@@ -117,6 +145,12 @@ class Logbook:
             told = f"MLflow does not hand out weights and metrics of run {logged.run_id}"
             raise GenloopError(f"{logged.label}: {told} ({describe(error, 160)}); name it by a Git revision") from None
 
+    def file(self, run_id: str, path: str, folder: Path) -> Path | None:
+        """Download an artifact of a run into a folder, which is made; None if it cannot be had."""
+        folder.mkdir(parents=True, exist_ok=True)
+        got = self._asked(lambda client: client.download_artifacts(run_id, path, str(folder)), None)
+        return Path(got) if got else None
+
     def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> None:
         """Give files to runs as artifacts below ``target``, unless the store fails."""
         for run_id in runs:
@@ -127,7 +161,7 @@ class Logbook:
 
     def _asked(self, question: Callable[[MlflowClient], T], otherwise: T) -> T:
         """Return the answer; where there is no store, or it fails, what is said ``otherwise``."""
-        if self.failure is not None or _without_store():
+        if self.failure is not None or without_store():
             return otherwise
         try:
             return question(self.client)
@@ -152,7 +186,7 @@ def _database() -> Path:
     return Path(given.removeprefix(SQLITE)) if given.startswith(SQLITE) else main_root() / ".mlflow" / "mlflow.db"
 
 
-def _without_store() -> bool:
+def without_store() -> bool:
     """Return whether there is no store yet, which a question must not make."""
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     return (not given or given.startswith(SQLITE)) and not _database().exists()
@@ -170,6 +204,12 @@ def _search(client: MlflowClient, data: str, query: str) -> list[Run]:
 def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> None:
     for file in files:
         client.log_artifact(run_id, str(file), target)
+
+
+def _models(run: Run, client: MlflowClient) -> list[LoggedModel]:
+    """Return the models of a run that are whole."""
+    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    return [model for model in found if model.status == LoggedModelStatus.READY]
 
 
 def _logged(run: Run) -> Logged:

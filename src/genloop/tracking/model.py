@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 
 from genloop.config import Gan, Vae
@@ -12,7 +13,7 @@ from genloop.tracking.store import RUN, WEIGHTS, Store
 def complete_model(store: Store, known: Run, run: Gan | Vae, weights: Path) -> None:
     """Log the sampler of an MLflow run, unless it is there whole; what an earlier try left is completed."""
     client, run_id = store.client, str(known.info.run_id)
-    models = _known_models(store, run_id)
+    models = known_models(client, store.experiment, run_id)
     whole = [model for model in models if model.status == LoggedModelStatus.READY]
     kept = (whole or models)[:1]
     for other in models:
@@ -33,9 +34,9 @@ def complete_model(store: Store, known: Run, run: Gan | Vae, weights: Path) -> N
         client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
 
 
-def _known_models(store: Store, run_id: str) -> list[LoggedModel]:
+def known_models(client: MlflowClient, experiment: str, run_id: str) -> list[LoggedModel]:
     """Return the models of an MLflow run, the oldest first."""
-    found = store.client.search_logged_models([store.experiment], f"source_run_id = '{run_id}'")
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     return sorted(found, key=lambda model: (model.creation_timestamp, model.model_id))
 
 

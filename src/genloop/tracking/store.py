@@ -73,21 +73,10 @@ class Store:
             self.client = MlflowClient(None if given else address)
             name = f"genloop-{data}"
             # Without a location of its own, MLflow would keep artifacts below the folder of whoever came first.
-            self.experiment = self._experiment(name, None if given else (folder / "artifacts" / name).as_uri())
+            location = None if given else (folder / "artifacts" / name).as_uri()
+            self.experiment = find_experiment(self.client, name, location)
             if not given:
                 mend([self.client.get_experiment(self.experiment)], folder)
-
-    def _experiment(self, name: str, location: str | None) -> str:
-        """Return the id of the experiment of this name, which may be made by somebody else in this very moment."""
-        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on curves, not on chats
-        known = self.client.get_experiment_by_name(name)
-        try:
-            return str(known.experiment_id if known else self.client.create_experiment(name, location, tags))
-        except MlflowException as error:
-            known = self.client.get_experiment_by_name(name)
-            if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
-                raise
-            return str(known.experiment_id)
 
     def find(self, **tags: str) -> list[Run]:
         """Return the runs of this experiment that carry all these tags (``run``, ``fingerprint``, ``weights``)."""
@@ -124,6 +113,19 @@ class Store:
         self.client.log_batch(run_id, points[:LARGEST_BATCH], tags=list(tags))
         for start in range(LARGEST_BATCH, len(points), LARGEST_BATCH):
             self.client.log_batch(run_id, points[start : start + LARGEST_BATCH])
+
+
+def find_experiment(client: MlflowClient, name: str, location: str | None) -> str:
+    """Return the id of the experiment of this name, which may be made by somebody else in this very moment."""
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on curves, not on chats
+    known = client.get_experiment_by_name(name)
+    try:
+        return str(known.experiment_id if known else client.create_experiment(name, location, tags))
+    except MlflowException as error:
+        known = client.get_experiment_by_name(name)
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
+            raise
+        return str(known.experiment_id)
 
 
 def identity_tags(name: str, run: Training, fingerprint: str, group: str) -> dict[str, str]:
