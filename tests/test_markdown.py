@@ -73,5 +73,7 @@ def test_markdown_of_others_keeps_its_table_and_loses_what_acts() -> None:
     assert "<strong>0.5</strong>" in rendered
     assert "<code>a</code>" in rendered
     assert "1 &lt; 2" in rendered
+    assert shown(harmless("a &#124; b &#60;c")) == "a | b <c"  # as other parts escape
+    assert NOTHING in harmless("&#64;all")
     assert harmless("a\udc80") == "a?"  # can be written as UTF-8
     assert len(plain("x" * 1000)) == 300

@@ -48,7 +48,8 @@ class Telling:
 
     def _fairly(self, name: str, before: Entry) -> Entry:
         """Return the scores of the base's weights, taken as those here were."""
-        if self.before.scoring(name) == self.now.scoring(name):
+        before_hashes, hashes = self.before.scoring(name), self.now.scoring(name)
+        if before_hashes == hashes:
             return before
         try:
             entry = self.now.score(name, self.before.folder / "weights" / name)
@@ -58,6 +59,10 @@ class Telling:
             return before
         how = f"so the weights of {self.before.label} were scored as those of {self.now.label}"
         self.notes.append(f"{name}: data or scoring changed, {how}")
+        prepared = f"data/prepared/{self.now.data[name]}"
+        if before_hashes.get(prepared) != hashes[prepared]:
+            told = "may be among those that the base was trained on, which flatters it"
+            self.notes.append(f"{name}: the data changed: records that are held out now {told}")
         return entry
 
     def _note(self, name: str, now: Entry) -> None:
