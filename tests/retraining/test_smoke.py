@@ -179,11 +179,15 @@ def test_full_scores_are_compared_with_those_of_a_commit(project: Project, monke
 def test_a_budget_counts_in_epochs(finished: Project, tmp_path: Path) -> None:
     shutil.copytree(finished.folder / "data/config", tmp_path / "data/config")
     shutil.copytree(finished.folder / "data/prepared", tmp_path / "data/prepared")
-    params = "gate: {tiny: {}}\n" + (finished.folder / "params.yaml").read_text()
+    params = "gate: {tiny: {}, rows: {}}\n" + (finished.folder / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(params)
     assert keep_runs(tmp_path, ["tiny_gan", "newer"]) == {"tiny_gan": "tiny"}
     kept = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    assert (list(kept), list(kept["data"]), list(kept["runs"])) == (["gate", "data", "runs"], ["tiny"], ["tiny_gan"])
+    assert {key: list(value) for key, value in kept.items()} == {
+        "gate": ["tiny"],
+        "data": ["tiny"],
+        "runs": ["tiny_gan"],
+    }
     assert length_of(tmp_path, "tiny_gan", "tiny") == Length(records=64, epochs=3, compared=50, drawn=50)
     shorten(tmp_path, {"tiny_gan": Length(64, 3, 50, 90)}, {"tiny_gan": 65})
     run = yaml.safe_load((tmp_path / "params.yaml").read_text())["runs"]["tiny_gan"]
