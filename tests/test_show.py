@@ -220,6 +220,9 @@ def test_a_commit_is_proposed_once(shell: Shell) -> None:
     shell.run("git push -q origin work:genloop/retrained && git switch -q main")
     assert created("number=5\n") == 1
     assert f'select(.headRefOid == "{tip}")' in calls.read_text()
+    assert (
+        "pr create --repo owner/name --head genloop/retrained --base main --title retrained --body" in calls.read_text()
+    )
     known.write_text("5 OPEN\n")
     assert created("number=5\n") == 0
     known.write_text("5 CLOSED\n")
