@@ -154,6 +154,7 @@ def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
     open_cases = [case for case in cases(params, runs, course.broken) if not is_decided(case)]
     if remote:  # a champion of another protocol is scored again under today's
         pipeline.pull([f"data/{part}/{case.data}" for case in open_cases for part in ("prepared", "reference")])
+    course.notes += [line for case in open_cases for line in case.left_out]
     course.judged = tuple(map(judge, open_cases))
     lease.check()
     if asked.publishing:
