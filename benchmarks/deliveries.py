@@ -29,7 +29,7 @@ from genloop.randomness import keyed_generator
 from genloop.table.encoding.columns import Column
 from genloop.table.raw.prepare import prepare as prepare_rows
 
-KNOWN = 3_000  # records, at most, and three quarters of a small data set
+KNOWN = 3_000  # records, at most
 SIZES = (20, 100, 1000)
 SHARES = (0.05, 0.1, 0.25, 1.0)
 PREPARED = Path("benchmarks/prepared")
@@ -203,13 +203,19 @@ Set = TableSet | PictureSet
 
 
 def check(
-    source: Set, size: int, number: int, fault: str | None = None, share: float = 0.0, natural: bool = False
+    source: Set,
+    size: int,
+    number: int,
+    fault: str | None = None,
+    share: float = 0.0,
+    natural: bool = False,
+    most: int = KNOWN,
 ) -> tuple[Delivery, float]:
     """Return what is found of one delivery, and the seconds of the processor that it took."""
     order = keyed_generator(number, "delivery", size).permutation(source.size)
-    new, known = order[:size], order[size : size + min(KNOWN, source.size - size)]
+    new, known = order[:size], order[size : size + min(most, source.size - size)]
     if natural:
-        new, known = order[order >= source.apart][:size], order[order < source.apart][:KNOWN]
+        new, known = order[order >= source.apart][:size], order[order < source.apart][:most]
     with TemporaryDirectory() as folder:
         before, now = Path(folder) / "before", Path(folder) / "now"
         source.write(known, before)
@@ -245,12 +251,13 @@ def main(choices: argparse.Namespace) -> None:
         else:
             other = OTHERS.get(name)
             source = PictureSet(folder, prepared(other, PICTURES[other], choices.data) if other else None)
-        sizes = [size for size in SIZES if size <= source.size * 0.6]
-        for kind in ("honest", "natural") if source.apart < source.size else ("honest",):
+        sizes = [size for size in choices.sizes if size <= source.size * 0.6]
+        counts = {"honest": choices.honest, "natural": choices.natural if source.apart < source.size else 0}
+        for kind in (kind for kind, count in counts.items() if count):
             lines = []
             for size in sizes:
-                one = partial(check, source, size, natural=kind == "natural")
-                found = [one(number) for number in range(choices.honest if kind == "honest" else choices.natural)]
+                one = partial(check, source, size, most=choices.known, natural=kind == "natural")
+                found = [one(number) for number in range(counts[kind])]
                 lines.append((str(size), *rates(found)))
                 print(*reasons(found, f"  {size}"), sep="\n", flush=True)
             print(f"\n{name}, {kind}\n\n{table(('new', 'told', 'broken', 'CPU s'), lines)}\n", flush=True)
@@ -259,7 +266,7 @@ def main(choices: argparse.Namespace) -> None:
         rows = []
         for fault in source.faults:
             for size in sizes:
-                one = partial(check, source, size, fault=fault)
+                one = partial(check, source, size, most=choices.known, fault=fault)
                 cells = [rates([one(number=n, share=share) for n in range(choices.spoiled)]) for share in SHARES]
                 rows.append((fault, str(size), *(f"{broken} ({told})" for told, broken, _ in cells)))
                 print("|".join(rows[-1]), flush=True)
@@ -272,6 +279,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with mnist, tables and so on")
     parser.add_argument("--sets", nargs="*", default=[*TABLES, *PICTURES], help="data sets")
+    parser.add_argument("--known", type=int, default=KNOWN, help="known records, at most")
+    parser.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="new records of a delivery")
     parser.add_argument("--honest", type=int, default=50, help="honest deliveries of each size")
     parser.add_argument("--natural", type=int, default=10, help="natural deliveries of each size")
     parser.add_argument("--spoiled", type=int, default=10, help="spoiled ones of each kind, share and size; 0: none")

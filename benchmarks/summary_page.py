@@ -15,7 +15,7 @@ WIDTH = 1012  # pixels of a job summary and of a comment's page on a usual scree
 STYLE = """
 body { margin: 0; background: #fff; }
 main { box-sizing: border-box; width: 1012px; padding: 32px; color: #1f2328; line-height: 1.5; word-wrap: break-word;
-  font: 16px -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", Helvetica, Arial, sans-serif; }
+  font: 16px "Liberation Sans", Helvetica, Arial, "DejaVu Sans", sans-serif; }
 main > *, details > * { margin: 0 0 16px; }
 h2 { font-size: 1.5em; margin: 24px 0 16px; padding-bottom: .3em;
   border-bottom: 1px solid #d1d9e0b3; line-height: 1.25; }

@@ -200,13 +200,13 @@ def test_the_note_on_gitlab_shows_pictures_and_no_token(shell: Shell) -> None:
     (lines,) = loaded(ROOT / ".gitlab-ci.yml")["smoke"]["after_script"]
     calls = shell.program("curl", 'cat >"$0.given"')
     known = {"CI_JOB_URL": "https://g/job", "CI_API_V4_URL": "https://g/api"}
-    shell.run(lines, GENLOOP_NOTE_TOKEN="the token", **known)
+    shell.run(lines, 0, GENLOOP_NOTE_TOKEN="the token", **known)
     assert not calls.exists()  # there is no summary
     (shell.folder / "data/retraining").mkdir(parents=True)
     (shell.folder / "data/retraining/summary.md").write_text("![a](pictures/a.png)\n")
-    shell.run(lines, **known)
+    shell.run(lines, 0, **known)
     assert not calls.exists()  # there is no token
-    shell.run(lines, GENLOOP_NOTE_TOKEN="the token", **known)
+    shell.run(lines, 0, GENLOOP_NOTE_TOKEN="the token", **known)
     assert "the token" not in calls.read_text()
     assert calls.with_suffix(".given").read_text() == "PRIVATE-TOKEN: the token"
     note = (shell.folder / "note.md").read_text()

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 from scipy.stats import chi2_contingency, fisher_exact, norm
 
 from genloop.deliveries.chances import above, beyond, distance, more, other, shares, told_apart
@@ -58,7 +59,7 @@ def test_distance_of_ties_is_careful() -> None:
 
 def test_shares_follow_chi_squared_where_values_are_frequent() -> None:
     known, new = np.array([400, 300, 300]), np.array([30, 45, 25])
-    expected = chi2_contingency([known, new], correction=False)
+    expected = chi2_contingency([known, new], correction=False, lambda_="log-likelihood")
     tested = shares(known, new, generator())
     assert tested.statistic == pytest.approx(expected.statistic)
     assert tested.p == pytest.approx(expected.pvalue, rel=0.1)
@@ -71,6 +72,18 @@ def test_shares_of_rare_values_are_no_surprise_as_often_as_they_should_be() -> N
         new = np.bincount(draw.choice(len(known), p=known / known.sum(), size=100), minlength=len(known))
         chances.append(shares(known, new, generator(1)).p)
     assert np.mean(np.array(chances) < 0.05) < 0.12
+
+
+@pytest.mark.parametrize(("counts", "drawn"), [([180] * 10, 20), ([2500, 300, 100, 60, 35], 100)])
+def test_the_tail_of_shares_holds_beyond_what_is_drawn(counts: list[int], drawn: int) -> None:
+    both = np.array(counts)
+    tables = generator().multivariate_hypergeometric(both, drawn, size=300_000, method="marginals")
+    known, rare = both - tables, 30  # tables of 300,000 that are as unlike as the one that is asked for: 1e-4
+    ratio = 2 * (xlogy(tables, tables / (both * drawn / both.sum()))).sum(1)
+    ratio += 2 * xlogy(known, known / (both * (both.sum() - drawn) / both.sum())).sum(1)
+    place = int(np.argsort(-ratio)[rare])
+    tested = shares(known[place], tables[place], generator(2))
+    assert 1e-4 / 4 < tested.p < 1e-4 * 4
 
 
 def test_shares_far_from_chance_have_a_chance_beyond_what_is_drawn() -> None:
@@ -88,7 +101,7 @@ def random_plane(rows: np.ndarray, truth: np.ndarray, asked: np.ndarray) -> np.n
 def test_two_halves_that_learn_alike_do_not_count_twice() -> None:
     draw = generator()
     chances = np.array(
-        [told_apart(draw.normal(size=(100, 5)), draw.normal(size=(60, 5)), random_plane, draw).p for _ in range(400)]
+        [told_apart(draw.normal(size=(100, 5)), draw.normal(size=(60, 5)), random_plane, draw).p for _ in range(200)]
     )
     assert 0.02 < np.mean(chances < 0.05) < 0.09  # added up, they would be at twice this
     far = told_apart(draw.normal(size=(100, 5)), draw.normal(3, size=(60, 5)), random_plane, draw)

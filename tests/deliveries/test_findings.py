@@ -41,6 +41,12 @@ def test_lines_begin_with_what_is_broken() -> None:
     assert Delivery("people", 1000, 0, ()).lines() == ["**people**: 1,000 new records, 0 gone: can be trained on"]
 
 
+def test_lines_of_wide_tables_end() -> None:
+    lines = Delivery("wide", 1, 0, (Finding("x", "is gone", True),) * 1051).lines()
+    assert len(lines) == 4 + 50 + 2
+    assert lines[-1] == "And 1,001 more like these."
+
+
 def test_names_of_the_data_write_no_markdown() -> None:
     hostile = "a|b\n<img src=x> **bold** [x](y) `code` @team ~no~ \\ _it_"
     told = plain(hostile)

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,8 +25,11 @@ from genloop.config import ImageVae
 from genloop.doctor import finding
 from genloop.identity import fingerprint
 from genloop.resolve import read_params, write_resolved
+from genloop.tracking import ledger as ledger_module
+from genloop.tracking import tries
 from genloop.tracking.live import Live
 from tests.conftest import ROOT as ROOT
+from tests.tracking.ruled import alone, record_runs
 
 # MLflow's own application in the simplest of servers: half the start of `mlflow server`, and one process to stop.
 SERVE = """
@@ -178,9 +182,26 @@ class Outputs:
 @pytest.fixture
 def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Outputs:
     """Finished outputs; the test runs in their folder; the data has its name, so that no two share an experiment."""
-    for key in list(os.environ):
-        if key.startswith(("DVC_", "MLFLOW_TRACKING_", "GENLOOP_")):
-            monkeypatch.delenv(key)
     made = Outputs(tmp_path, re.sub(r"\W", "_", request.node.name)[:60])
-    monkeypatch.chdir(tmp_path)
+    alone(monkeypatch, tmp_path)
     return made
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with three recorded runs and no champion."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as patched:
+        alone(patched, folder)
+        record_runs()
+    return folder
+
+
+@pytest.fixture
+def things(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, which is the present folder; nobody waits for anybody."""
+    folder = Path(shutil.copytree(recorded, tmp_path / "project"))
+    alone(monkeypatch, folder)
+    monkeypatch.setattr(tries, "PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(ledger_module, "PATIENCE", 0.0)
+    return folder

@@ -1,8 +1,11 @@
 """A data set with recorded runs in a store of its own, rulings on them, and what is there to be seen afterwards."""
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
@@ -15,6 +18,14 @@ from genloop.tracking.store import RUN, WEIGHTS, Store
 
 DATA = "things"
 NAMES = ("one", "two", "three")
+
+
+def alone(patched: pytest.MonkeyPatch, folder: Path) -> None:
+    """Go to a project, whose own store is asked."""
+    for key in list(os.environ):
+        if key.startswith(("DVC_", "MLFLOW_TRACKING_", "GENLOOP_")):
+            patched.delenv(key)
+    patched.chdir(folder)
 
 
 def weights_of(name: str) -> str:
@@ -88,7 +99,7 @@ class CutOffError(BaseException):
 WRITES = ("create", "set_", "delete_", "log_", "update_", "rename_")
 
 
-def cut_off(monkeypatch: Any, after: int, failure: Callable[[], BaseException]) -> list[str]:
+def cut_off(monkeypatch: pytest.MonkeyPatch, after: int, failure: Callable[[], BaseException]) -> list[str]:
     """Have every client of MLflow raise instead of the write after so many; return the names of those that were made.
 
     Writes that are made within others, as the upload within the logging of a text, are no writes of their own.

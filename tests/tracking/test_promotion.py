@@ -1,7 +1,6 @@
 """Decisions on a champion: made once, whole whatever happens, and written down."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -18,8 +16,6 @@ from mlflow.exceptions import MlflowException
 from benchmarks.gateway import Gateway
 from genloop.errors import GenloopError
 from genloop.gate.ruling import Ruling
-from genloop.tracking import ledger as ledger_module
-from genloop.tracking import tries
 from genloop.tracking.promotion import (
     champion,
     complete_unfinished,
@@ -33,33 +29,6 @@ from genloop.tracking.registry import Registry
 from tests.tracking.conftest import ROOT, clean_environment
 from tests.tracking.ruled import DATA, CutOffError, cut_off, entry, held, record_runs, ruling, shown, told, weights_of
 from tests.tracking.test_outages import first_of_each_kind
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with three recorded runs and no champion."""
-    folder = tmp_path_factory.mktemp("recorded")
-    before = Path.cwd()
-    with mock.patch.dict(os.environ, clean_environment(), clear=True):
-        os.chdir(folder)
-        try:
-            record_runs()
-        finally:
-            os.chdir(before)
-    return folder
-
-
-@pytest.fixture
-def things(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, which is the present folder; nobody waits for anybody."""
-    folder = Path(shutil.copytree(recorded, tmp_path / "project"))
-    for key in list(os.environ):
-        if key.startswith(("DVC_", "MLFLOW_TRACKING_", "GENLOOP_")):
-            monkeypatch.delenv(key)
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(tries, "PAUSES", (0.001, 0.001))
-    monkeypatch.setattr(ledger_module, "PATIENCE", 0.0)
-    return folder
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, logsumexp, xlogy
 from scipy.stats import hypergeom, ks_2samp, norm, pearson3, rankdata
 from threadpoolctl import threadpool_limits
 
@@ -78,31 +78,32 @@ def other(known: tuple[int, int], new: tuple[int, int]) -> Tested:
 
 
 def shares(known: Counts, new: Counts, generator: np.random.Generator) -> Tested:
-    """Compare how often each value occurs by Pearson's chi-squared; the effect is total variation beyond chance.
+    """Compare how often each value occurs by their likelihoods; the effect is total variation beyond chance.
 
     The chance is that of a random part of all records. Chi-squared's own distribution is far off in its tail where
     values are rare; so tables are drawn, and where hardly any is as unlike, the curve of Pearson's type III with the
-    same mean, deviation and skewness is followed (Mielke and Berry 2007, "Permutation methods", 2.3).
+    same mean, deviation and skewness is followed (Mielke and Berry 2007, "Permutation methods"). It holds for the
+    likelihood ratio (Wilks 1938), whose tail falls exponentially; Pearson's own sum of squares has a heavier one.
     """
     known, new = _joined(known, new)
     both, drawn = known + new, int(new.sum())
-    if len(both) < 2:
+    if len(both) < 2 or not drawn or drawn == both.sum():
         return Tested(0.0, 0.0, 1.0)
-    expected = both * (drawn / both.sum())
-    rest = 1 + drawn / max(int(known.sum()), 1)  # the known side's part of the sum
+    others, expected = int(known.sum()), both / both.sum()
 
-    def squared(tables: np.ndarray) -> np.ndarray:
-        return ((tables - expected) ** 2 / expected).sum(-1) * rest
+    def ratio(tables: np.ndarray) -> np.ndarray:
+        rest = both - tables
+        return 2 * (xlogy(tables, tables / (expected * drawn)) + xlogy(rest, rest / (expected * others))).sum(-1)
 
     def variation(tables: np.ndarray) -> np.ndarray:
-        return np.abs(tables / drawn - (both - tables) / max(int(known.sum()), 1)).sum(-1) / 2
+        return np.abs(tables / drawn - (both - tables) / others).sum(-1) / 2
 
-    statistic = float(squared(new[None])[0])
+    statistic = float(ratio(new[None])[0])
     if len(both) == 2:
-        exact = other((int(known[0]), int(known.sum())), (int(new[0]), drawn))
+        exact = other((int(known[0]), others), (int(new[0]), drawn))
         return Tested(statistic, exact.effect, exact.p)
     tables = generator.multivariate_hypergeometric(both, drawn, size=TABLES, method="marginals")
-    chance = squared(tables)
+    chance = ratio(tables)
     effect = max(float(variation(new[None])[0]) - float(variation(tables).mean()), 0.0)
     return Tested(statistic, effect, _tail(chance, statistic))
 

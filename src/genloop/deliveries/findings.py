@@ -13,6 +13,7 @@ from genloop.errors import printable
 
 MARKED = "\\`*_{}[]()#+-.!|~@:/"  # that Markdown, or GitHub in it, gives a meaning
 SMALLEST = 1e-300
+SHOWN = 50  # findings of a report; a table may have two thousand columns
 Limit = Literal["shift", "strange", "missing", "repeats"]
 
 
@@ -78,10 +79,12 @@ class Delivery:
         lines = [f"**{plain(self.data)}**: {count}: {verdict}"]
         if self.findings:
             lines += ["", "| what | found | so |", "|---|---|---|"]
-        for finding in sorted(self.findings, key=lambda finding: not finding.broken):
+        ordered = sorted(self.findings, key=lambda finding: not finding.broken)
+        for finding in ordered[:SHOWN]:
             so = "**broken**" if finding.broken else "told"
             lines.append(f"| {plain(finding.what)} | {plain(finding.told)} | {so} |")
-        return lines
+        more = len(ordered) - SHOWN
+        return [*lines, "", f"And {more:,} more like these."] if more > 0 else lines
 
 
 def plain(text: str) -> str:

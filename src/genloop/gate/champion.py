@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from genloop.comparison import Entry, read_metrics
-from genloop.config import Evaluate, Gan, Sample, Vae
+from genloop.config import Evaluate, Gan, GanEvaluate, Sample, Vae
 from genloop.errors import GenloopError
 from genloop.formats import read_run
 from genloop.outputs import read_choices
@@ -17,6 +17,8 @@ from genloop.tracking.lookup import Logbook, Logged
 from genloop.tracking.recipes import read_artifact
 from genloop.tracking.registry import Version
 
+READ = ("classes", "columns", "rules", "spans")  # what of a schema says how records are read
+UNREADABLE = "the champion was trained on other codes of the records than today's, and nats of unlike codes say nothing"
 SIDES = ("channels", "height", "width")  # of a picture, in a schema
 
 
@@ -64,6 +66,7 @@ def _recorded(book: Logbook, logged: Logged, data: str) -> Entry | None:
 
 def _scored_again(book: Logbook, logged: Logged, today: Entry, data: Path, scratch: Path) -> Entry:
     """Return scores under today's protocol: of as many records, asked for the same, against today's real ones."""
+    from genloop.bound_scores import NAMES
     from genloop.evaluation import evaluate
     from genloop.sampling import sample
 
@@ -82,9 +85,12 @@ def _scored_again(book: Logbook, logged: Logged, today: Entry, data: Path, scrat
         _check_schema(weights, data / "prepared" / today.data)
         run = read_run(weights)
         sample(weights, _sample_choices(run, today, data), scratch / "samples" / logged.name)
-        metrics = evaluate(logged.name, _evaluate_choices(run, today, data), scratch)
+        choices = _evaluate_choices(run, today, data, weights)
+        metrics = evaluate(logged.name, choices, scratch)
     except GenloopError as error:
         raise _cannot(logged, str(error).replace(f"{scratch}/", "")) from None
+    if choices.family != run.family:
+        metrics["left_out"] |= dict.fromkeys(NAMES, UNREADABLE)
     if unlike := differences(metrics["protocol"], today.protocol):
         raise _cannot(logged, "; ".join(unlike))
     return Entry(logged.name, today.data, metrics)
@@ -122,7 +128,15 @@ def _sample_choices(run: Gan | Vae, today: Entry, data: Path) -> Any:
     return plain.model_copy(update=chosen)
 
 
-def _evaluate_choices(run: Gan | Vae, today: Entry, data: Path) -> Any:
-    """Return how bounds are taken: as of today's run, if it is of the same family."""
+def _evaluate_choices(run: Gan | Vae, today: Entry, data: Path, weights: Path) -> Any:
+    """Return how bounds are taken: as of today's run, if it is of the same family; not where they say nothing."""
+    if isinstance(run, Vae) and not _reads_alike(run, weights, data / "prepared" / today.data):
+        return GanEvaluate()  # without bounds
     asked = read_choices(data / "config" / today.name / "evaluate.json", Evaluate)
     return asked if asked.family == run.family else TypeAdapter(Evaluate).validate_python({"family": run.family})
+
+
+def _reads_alike(run: Vae, weights: Path, prepared: Path) -> bool:
+    """Return whether networks take today's records as those they were trained on: more rows move a table's codes."""
+    theirs, ours = (read_json(folder / "schema.json") for folder in (weights, prepared))
+    return all(theirs.get(part) == ours.get(part) for part in (READ if run.conditional else READ[1:]))

@@ -1,17 +1,17 @@
 """Whether a challenger takes the champion's place: promoted, kept or refused, with the figures of each rule."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from genloop.comparison import Entry, Group, group_runs
-from genloop.errors import GenloopError, printable
+from genloop.errors import GenloopError
 from genloop.gate.badness import mean_badness
 from genloop.gate.choices import Gate
 from genloop.gate.rules import Rule as Rule  # others find it here
 from genloop.gate.rules import fulfils, rules_against, rules_of_its_own
 from genloop.glossary import meaning
+from genloop.markdown import plain, table
 from genloop.protocol import differences
 
 Outcome = Literal["promoted", "kept", "refused"]
@@ -34,12 +34,12 @@ class Ruling:
         """Return all rules as lines of Markdown, and below them the other challengers."""
         if not self.rules:
             return []
-        rows: list[Sequence[str]] = [COLUMNS, ["---"] * len(COLUMNS)]
+        rows = []
         for rule in self.rules:
-            figures = (rule.score, rule.asked, rule.challenger, rule.champion, rule.difference)
-            rows.append([*map(_cell, figures), "yes" if rule.holds else "**no**", _cell(rule.why)])
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        others = [f"- {_cell(line)}" for line in self.passed_over]
+            figures = (rule.asked, rule.challenger, rule.champion, rule.difference)  # numbers and words of ours
+            rows.append((plain(rule.score), *figures, "yes" if rule.holds else "**no**", plain(rule.why)))
+        lines = table(COLUMNS, rows)
+        others = [f"- {plain(line)}" for line in self.passed_over]
         return [*lines, *(["", "Other challengers:", "", *others] if others else [])]
 
 
@@ -122,9 +122,3 @@ def _passed_over(ruling: Ruling, rank: str) -> str:
 
 def _told(rules: Sequence[Rule]) -> str:
     return "; ".join(f"{rule.score}: {rule.why}" for rule in rules)
-
-
-def _cell(text: str) -> str:
-    """Return a text as Markdown that shows just this text: names and reasons hold what files hold."""
-    line = " ".join(printable(text).split())
-    return re.sub(r"([\\`*\[\]<>&|~$#!])", r"\\\1", line)

@@ -145,4 +145,4 @@ def _class_shares(known: Pictures, labels: NewLabels) -> list[Trial]:
     parts = [side / side.sum() for side in sides]
     most = int(np.abs(parts[1] - parts[0]).argmax())
     told = f"classes have other shares: '{names[most]}' is {parts[1][most]:.1%}, was {parts[0][most]:.1%}"
-    return [Trial.of(CLASSES, told, "chi-squared", f"{found.statistic:.4g}", found, "shift")]
+    return [Trial.of(CLASSES, told, "likelihood-ratio chi-squared", f"G = {found.statistic:.4g}", found, "shift")]

@@ -12,6 +12,7 @@ from genloop.markdown import plain, table
 from genloop.noise import WITHIN, difference, verdict
 from genloop.protocol import differences
 from genloop.references.revisions import commits_of
+from genloop.report.numbers import shown
 from genloop.report.scores import HEADLINE
 from genloop.summary import known_runs, read_entries
 from genloop.versions import metrics_at
@@ -100,17 +101,17 @@ class Row:
 
 def _row(name: str, before: Entry, now: Entry, modality: str) -> Row:
     first, second = (value_of(side.metrics, name) for side in (before, now))
-    shown = _alone(name, now, modality)
+    title, value, real = _alone(name, now, modality)
     if first is None or second is None:
-        return Row(name, "", (shown[0], "", shown[1], "", "", shown[2]))
+        return Row(name, "", (title, "", value, "", "", real))
     found = difference([first], [second])
     judged = verdict(found, first.score, second.score, meaning(name, modality).better)
     sign = f"{SIGNS.get(judged or found.told, '')} {judged}".strip()
-    return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
+    return Row(name, judged, (title, str(first), value, str(found), sign, real))
 
 
 def _alone(name: str, now: Entry, modality: str) -> tuple[str, str, str]:
     """Return how a score is called, what it is, and what it is of real records."""
     real = value_of(now.metrics["baselines"].get(REAL, {}), name)
     arrow = ARROWS[meaning(name, modality).better]
-    return f"{plain(name)} {arrow}".strip(), str(value_of(now.metrics, name)), str(real or "")
+    return f"{plain(name)} {arrow}".strip(), str(value_of(now.metrics, name)), shown(real.score) if real else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genloop.comparison import Entry
+from genloop.comparison import Entry, comparable, group_runs
 from genloop.config import Params
 from genloop.gate.champion import champion_entries
 from genloop.gate.choices import Gate
@@ -25,6 +25,9 @@ class Case:
     modality: str
     entries: tuple[Entry, ...]
     gate: Gate
+    left_out: tuple[
+        str, ...
+    ] = ()  # a line for each run that was scored otherwise
 
     @property
     def identity(self) -> str:
@@ -44,12 +47,13 @@ class Judged:
 
 def cases(params: Params, runs: dict[str, dict[str, str]], left_out: Sequence[str] = ()) -> list[Case]:
     """Return a case for each data set that has scored runs, but for those that are left out."""
-    entries = read_entries(DATA, runs)
+    scored = read_entries(DATA, runs)
     found = []
     for name, data in params.data.items():
-        own = tuple(entry for entry in entries if entry.data == name)
-        if own and name not in left_out:
-            found.append(Case(name, data.modality, own, params.gate.get(name, Gate())))
+        groups, unlike = comparable(group_runs([entry for entry in scored if entry.data == name]))
+        entries = tuple(entry for group in groups for entry in group.entries)
+        if entries and name not in left_out:
+            found.append(Case(name, data.modality, entries, params.gate.get(name, Gate()), tuple(unlike)))
     return found
 
 

@@ -5,7 +5,7 @@ import re
 RUNNING = re.compile(r"^Running stage '(.+)':")
 SERVED = re.compile(r"^Stage '(.+)' is cached - skipping run")
 FAULT = re.compile(r"^genloop: (.+)")  # what a stage says when it fails
-FAILED = re.compile(r"^ERROR: failed to reproduce '(.+?)': (.+)")
+FAILED = re.compile(r"^(?:WARNING|ERROR: failed to reproduce '.+?'): (failed to run: .+)")  # of one that said nothing
 ERROR = "ERROR: "
 # What DVC advises to do with a checkout, which a worktree that will be gone does not need.
 HINT = re.compile(r"^(To track the changes|\tgit add|To enable auto staging|\tdvc config|Use `dvc push`|\s*$)")
@@ -34,4 +34,4 @@ class Heard:
         elif found := FAULT.search(line):
             self.faults[self.ran[-1] if self.ran else ""] = found[1]
         elif found := FAILED.search(line):
-            self.faults.setdefault(found[1], found[2])
+            self.faults.setdefault(self.ran[-1] if self.ran else "", found[1])

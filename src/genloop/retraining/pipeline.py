@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from genloop.children import run_shown
 from genloop.errors import GenloopError
@@ -75,31 +76,21 @@ def has_remote() -> bool:
 
 
 def pull(paths: Iterable[str]) -> None:
-    """Bring files that dvc.lock knows; what the remote does not have stays away and is made anew."""
-    wanted = list(paths)
+    """Bring files that dvc.lock knows and that are not here; what the remote does not have stays away."""
+    wanted = [path for path in dict.fromkeys(paths) if not Path(path).exists()]
     if wanted:
         retried("'dvc pull'", lambda: _quiet("pull", "--quiet", "--allow-missing", "--force", *wanted))
 
 
 def push() -> None:
     """Bring all that dvc.lock knows, and which inputs led to it, to the remote."""
-    retried("'dvc push'", lambda: _quiet("push", "--quiet"))
-    retried("'dvc push --run-cache'", lambda: _quiet("push", "--quiet", "--run-cache"))
+    retried("'dvc push'", lambda: _quiet("push", "--quiet", "--run-cache"))
 
 
 def update(imports: Sequence[str]) -> None:
     """Move imports on to the newest version of where they come from."""
     if imports:
         retried("'dvc update'", lambda: _quiet("update", "--quiet", *imports))
-
-
-def configure() -> None:
-    """Bring data/config up to date, by which the choices of all stages are told.
-
-    Raises:
-        StageFailed: they cannot be resolved.
-    """
-    reproduce(["--quiet", "configure"], remote=False, whole=False)
 
 
 def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Heard:

@@ -12,6 +12,7 @@ from genloop.versions import Lock, parse_lock
 from genloop.workspace import git
 
 TRAIN, SCORE = ("train",), ("train", "sample", "evaluate")  # stages after which a run has other weights; other scores
+CONFIGURE = "configure"  # its outputs are compared by themselves: they say which later stage a choice concerns
 MADE = ("data/weights/", "data/samples/", "data/reference/")  # what stages make of what else has changed
 MISSING = ("deleted", "not in cache")  # of a file that a fresh clone need not have
 
@@ -62,7 +63,7 @@ def _used(lock: Lock, stages: Iterable[str]) -> set[tuple[str, str]]:
 def make_plan() -> Plan:
     """Compare all stages with dvc.lock. Files that are missing count as what dvc.lock says of them.
 
-    ``data/config`` must be up to date, since it says which choices each stage really uses.
+    ``data/config`` must hold the present choices, resolved.
 
     Raises:
         GenloopError: DVC cannot read the project.
@@ -83,7 +84,8 @@ def _compared(graph: Any) -> Plan:
     inputs: list[str] = []
     for stage, before in _ordered(graph):
         made = {out.fs_path: out for upstream in before for out in upstream.outs}
-        roots = [*_changes(stage, made), *(root for upstream in before for root in found.get(upstream.addressing, ()))]
+        earlier = [upstream.addressing for upstream in before if upstream.addressing != CONFIGURE]
+        roots = [*_changes(stage, made), *(root for address in earlier for root in found.get(address, ()))]
         if roots:
             found[stage.addressing] = tuple(dict.fromkeys(roots))
             fresh = {out.fs_path for up in before if up.addressing in found for out in up.outs}

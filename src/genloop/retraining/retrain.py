@@ -8,7 +8,7 @@ from genloop.actor import actor
 from genloop.config import Params
 from genloop.deliveries.check import Delivery
 from genloop.errors import GenloopError
-from genloop.resolve import read_params
+from genloop.resolve import read_params, write_resolved
 from genloop.retraining import pipeline
 from genloop.retraining.arrivals import check_arrivals
 from genloop.retraining.cases import Case, Judged, cases, is_decided, judge
@@ -91,7 +91,7 @@ def retrain(asked: Asked, course: Course) -> None:
     pipeline.add_remote()
     if asked.update:
         pipeline.update([str(path) for path in sorted((DATA / "raw").glob("**/*.dvc")) if _is_import(path)])
-    pipeline.configure()
+    write_resolved(params, DATA / "config")  # as the stage does; it says what each later stage really uses
     look(course, params, publishing)
     if course.is_idle or asked.dry_run:
         return
@@ -154,6 +154,7 @@ def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
     open_cases = [case for case in cases(params, runs, course.broken) if not is_decided(case)]
     if remote:  # a champion of another protocol is scored again under today's
         pipeline.pull([f"data/{part}/{case.data}" for case in open_cases for part in ("prepared", "reference")])
+    course.notes += [line for case in open_cases for line in case.left_out]
     course.judged = tuple(map(judge, open_cases))
     lease.check()
     if asked.publishing:

@@ -105,7 +105,7 @@ def _words(name: str, known: Known, new: pd.Series) -> list[Trial]:
     parts = old / old.sum(), moved / moved.sum()
     most = int(np.abs(parts[1] - parts[0]).argmax())
     told = f"values have other shares: {_named(values[most])} is {parts[1][most]:.1%}, was {parts[0][most]:.1%}"
-    trials = [Trial.of(name, told, "chi-squared", f"{found.statistic:.4g}", found, "shift")]
+    trials = [Trial.of(name, told, "likelihood-ratio chi-squared", f"G = {found.statistic:.4g}", found, "shift")]
     unseen = {value: count for value, count in counted.most_common() if value not in known.values}
     if unseen:
         once = sum(count == 1 for count in known.values.values())  # would be unseen themselves, each without itself

@@ -35,3 +35,8 @@ class Decision:
     version: str = ""  # the number of the version of these weights
     aliases: Aliases = Aliases()  # where they point to afterwards
     rules: tuple[tuple[str, str], ...] = ()  # by score what was asked of it and what came of it
+
+    @property
+    def of(self) -> str:
+        """The label of the weights that it was decided of."""
+        return f"{self.run}-{self.weights[:7]}"

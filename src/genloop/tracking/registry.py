@@ -1,8 +1,11 @@
 """The registered model of a data set: a version per promoted or tried weights, and the aliases that point to them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlparse
 
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
@@ -43,9 +46,24 @@ def label(run: str, weights: str) -> str:
     return f"{run}-{weights[:7]}"
 
 
+def connected() -> MlflowClient:
+    """Return a client of a store that can hold champions.
+
+    Raises:
+        GenloopError: there is none yet, or it is one of plain files, where two processes may both win.
+    """
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if address and urlparse(address).scheme in ("", "file"):
+        told = "MLFLOW_TRACKING_URI: MLflow's store of plain files cannot hold champions"
+        raise GenloopError(f"{told}; name a server or a database, such as sqlite:///mlflow.db")
+    book = Logbook()
+    book.check()
+    return patient(book.client)
+
+
 def registered_data() -> list[str]:
     """Return the data sets that have a registered model."""
-    found = patient(Logbook().client).search_registered_models(f"name LIKE '{EXPERIMENTS}%'")
+    found = connected().search_registered_models(f"name LIKE '{EXPERIMENTS}%'")
     return sorted(str(model.name).removeprefix(EXPERIMENTS) for model in found)
 
 
@@ -58,10 +76,8 @@ class Registry:
         Raises:
             GenloopError: there is none yet.
         """
-        book = Logbook()
-        book.check()
         self.data, self.name = data, f"{EXPERIMENTS}{data}"
-        self.client = patient(book.client)
+        self.client = connected()
 
     def model(self) -> RegisteredModel | None:
         """Return the registered model, with all aliases, if there is one."""

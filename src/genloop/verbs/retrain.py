@@ -98,8 +98,9 @@ def _tell(course: "Course", outcome: str, out: Path, fault: str = "") -> None:
 
 def _smoke(options: argparse.Namespace) -> None:
     """Train what has changed against the base for a short time, on both sides."""
+    from genloop.resolve import read_params, write_resolved
     from genloop.retraining.against import commit_of
-    from genloop.retraining.pipeline import add_remote, configure
+    from genloop.retraining.pipeline import add_remote
     from genloop.retraining.plan import changed_since, make_plan
     from genloop.retraining.smoke import smoke
     from genloop.retraining.story import PAGE, Story, write_story
@@ -107,7 +108,7 @@ def _smoke(options: argparse.Namespace) -> None:
 
     base = commit_of(options.base)
     add_remote()
-    configure()
+    write_resolved(read_params(Path("params.yaml"), Path("data/raw")), Path("data/config"))
     changed = changed_since(base, make_plan(), known_runs(Path("data")))
     if changed:
         done = smoke(base, list(changed), options.records, options.out)
