@@ -84,6 +84,13 @@ def test_a_missing_raw_folder_is_named(tmp_path: Path) -> None:
         read_params(tmp_path / "params.yaml", tmp_path / "raw")
 
 
+def test_raw_data_that_dvc_will_bring_are_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(params())
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "mine.dvc").write_text("outs: []\n")
+    assert list(read_params(tmp_path / "params.yaml", tmp_path / "raw").data) == ["mine"]
+
+
 def test_missing_params_are_named(tmp_path: Path) -> None:
     with pytest.raises(GenloopError, match=r"params\.yaml: missing"):
         read_params(tmp_path / "params.yaml", tmp_path)

@@ -53,7 +53,7 @@ def read_params(path: Path, raw: Path) -> Params:
         more = [f"{path}: {len(faults) - SHOWN} more; mend these first"] if len(faults) > SHOWN else []
         raise GenloopError(*faults[:SHOWN], *more) from None
     for name in params.data:
-        if not (raw / name).is_dir():
+        if not (raw / name).is_dir() and not (raw / f"{name}.dvc").is_file():  # DVC brings them when they are needed
             raise GenloopError(f"{path}: data.{name}: there is no folder {raw / name}; put the raw data there")
     for name, gate in params.gate.items():
         ways = {score: known.better for score, known in glossary(params.data[name].modality).items()}

@@ -25,9 +25,7 @@ class Case:
     modality: str
     entries: tuple[Entry, ...]
     gate: Gate
-    left_out: tuple[
-        str, ...
-    ] = ()  # a line for each run that was scored otherwise
+    left_out: tuple[str, ...] = ()  # a line for each run that was scored otherwise
 
     @property
     def identity(self) -> str:
