@@ -219,6 +219,13 @@ def test_seeds_are_judged_by_how_much_they_vary() -> None:
     assert judged(seeds("new", 1.0, 1.1, 1.2), old[:1]).outcome == "promoted"
 
 
+def test_of_few_pictures_which_have_no_frechet_distance_kid_ranks() -> None:
+    found = judged([run("new", kid=(0.01, 0.005, 0.015))], [run("old", kid=(0.05, 0.04, 0.06))])
+    assert found.outcome == "promoted"
+    assert of(found, "kid").asked == "better than the champion"
+    assert judged([run("new", kid=0.01)], [], rank="frechet").outcome == "refused"
+
+
 def test_of_several_challengers_the_best_by_rank_comes_first() -> None:
     gan, vae = seeds("gan", 1.3, 1.2), [frechet(1.0, "vae")]
     found = judged([*gan, *vae], [])

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -13,7 +13,7 @@ from genloop.choices import Choices, Count
 from genloop.deliveries.choices import Drift
 
 PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
-RANKS = {"image": "frechet", "table": "detection"}  # by which candidates are ranked where nothing is said
+RANKS = {"image": ("frechet", "kid"), "table": ("detection", "shapes")}  # where nothing is said, the first there is
 
 
 def _check_margin(value: Any) -> float | str | None:
@@ -59,7 +59,9 @@ class Gate(Choices):
     """What a challenger must fulfil to become the champion of a data set."""
 
     seeds: Count = 1  # fewest with which a challenger must have been trained
-    rank: str | None = None  # the score that ranks candidates and must get better; None: frechet, of tables detection
+    rank: str | None = (
+        None  # the score that ranks candidates and must get better; None: frechet (of few pictures kid), of tables detection
+    )
     ties: Literal["keep", "promote"] = "keep"  # what becomes of a challenger that is neither better nor worse
     scores: dict[str, Annotated[Limit, BeforeValidator(_as_limit)]] = Field(default_factory=dict)
     drift: Drift = Drift()
@@ -77,7 +79,16 @@ class Gate(Choices):
 
     def ranked_by(self, modality: str) -> str:
         """Return the score by which candidates are ranked."""
-        return self.rank or RANKS[modality]
+        return self.rank or RANKS[modality][0]
+
+    def resolved(self, modality: str, scored: Sequence[Collection[str]]) -> "Gate":
+        """Return the gate with a score that ranks: as stated, or else the first of the usual ones that all runs have.
+
+        Of few pictures there is no Frechet distance.
+        """
+        usual = RANKS[modality]
+        rank = self.rank or next((name for name in usual if all(name in scores for scores in scored)), usual[0])
+        return self.model_copy(update={"rank": rank})
 
 
 def _fault(key: str, score: str, compared: bool, ways: Mapping[str, str]) -> str:

@@ -63,6 +63,7 @@ def rule(
         GenloopError: there is nothing to judge, or runs are not scored alike.
     """
     _refuse_unlike([*champion, *entries])
+    gate = gate.resolved(modality, [entry.metrics for entry in entries])
     held = {entry.identity["weights"] for entry in champion}
     groups = [
         group for group in group_runs(entries) if held.isdisjoint(entry.identity["weights"] for entry in group.entries)

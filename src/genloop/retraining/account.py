@@ -89,7 +89,7 @@ def _champions(course: Course, folder: Path) -> dict[str, list[Illustration]]:
 def plan_in_words(course: Course) -> list[str]:
     """Return what a retraining would do, a line each."""
     runs = [f"{name}: {course.plan.why(name)}" for name in course.plan.names("prepare", *SCORE)]
-    runs = runs or [f"{stage}: changed: {', '.join(roots)}" for stage, roots in course.plan.stages.items()]
+    runs = runs or [f"{stage}: {why}" for stage, why in course.plan.reasons().items()]
     recorded = [f"{name}: MLflow does not have it whole" for name in course.unrecorded]
     gates = [f"{case.data}: the gate has not decided about its runs" for case in course.undecided]
     return [*runs, *recorded, *gates] or ["nothing new"]

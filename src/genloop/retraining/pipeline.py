@@ -9,7 +9,7 @@ from pathlib import Path
 from genloop.children import run_shown
 from genloop.errors import GenloopError
 from genloop.masking import describe, mask_secrets
-from genloop.retraining.heard import Heard
+from genloop.retraining.heard import ERROR, Heard
 from genloop.retraining.retries import Unreachable, retried
 from genloop.workspace import environment_without
 
@@ -108,6 +108,6 @@ def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Heard:
     heard = Heard()
     code = run_shown(_command(["repro", *options, *targets]), _environment(), heard)
     if code:
-        told = [*heard.faults.values(), f"'dvc repro {' '.join(targets)}' ended with the exit code {code}"]
-        raise StageFailed(told[0])
+        by_dvc = [f"'dvc repro': {mask_secrets(heard.last)}"] if heard.last.startswith(ERROR) else []
+        raise StageFailed([*heard.faults.values(), *by_dvc, f"'dvc repro' ended with the exit code {code}"][0])
     return heard

@@ -14,6 +14,7 @@ from genloop.workspace import git
 TRAIN, SCORE = ("train",), ("train", "sample", "evaluate")  # stages after which a run has other weights; other scores
 CONFIGURE = "configure"  # its outputs are compared by themselves: they say which later stage a choice concerns
 MADE = ("data/weights/", "data/samples/", "data/reference/")  # what stages make of what else has changed
+SHOWN = 4  # files that are named as a reason
 MISSING = ("deleted", "not in cache")  # of a file that a fresh clone need not have
 
 
@@ -32,7 +33,11 @@ class Plan:
     def why(self, name: str) -> str:
         """Return in words why a run or data set is made anew."""
         roots = (root for address, found in self.stages.items() if address.endswith(f"@{name}") for root in found)
-        return f"changed: {', '.join(dict.fromkeys(roots))}"
+        return f"changed: {_listed(list(dict.fromkeys(roots)))}"
+
+    def reasons(self) -> dict[str, str]:
+        """Return in words why each stage has to run."""
+        return {address: f"changed: {_listed(list(roots))}" for address, roots in self.stages.items()}
 
     def without(self, names: Iterable[str]) -> "Plan":
         """Return the plan without the stages of some runs and data sets."""
@@ -52,8 +57,13 @@ def changed_since(commit: str, plan: Plan, runs: Iterable[str]) -> dict[str, str
         if name in plan.names(*SCORE):
             found[name] = plan.why(name)
         elif other:
-            found[name] = f"changed: {', '.join(other)}"
+            found[name] = f"changed: {_listed(other)}"
     return found
+
+
+def _listed(paths: list[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
 
 
 def _used(lock: Lock, stages: Iterable[str]) -> set[tuple[str, str]]:
