@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from genloop.choices import ImageData, TableData
 from genloop.config import ImageGanRun, ImageVaeRun, TableGanRun, TableVaeRun
+from genloop.gate.choices import Gate
 from tests.conftest import ROOT
 
 
@@ -37,6 +38,7 @@ FIXED = ("evaluate.family", "sample.family", "sample.modality")  # told by the r
 CASES: dict[type[BaseModel], tuple[str, ...]] = {
     ImageData: ("data of pictures",),
     TableData: ("data of tables",),
+    Gate: ("gate of a data set", "gate of a data set: drift"),
     ImageGanRun: ("runs", "runs with family: gan", "runs on pictures"),
     ImageVaeRun: ("runs", "runs with family: vae", "runs on pictures", "runs on pictures, family: vae"),
     TableGanRun: ("runs", "runs with family: gan", "runs on tables", "runs on tables, family: gan"),

@@ -9,6 +9,7 @@ from scipy.stats import ttest_ind
 from genloop.comparison import Value
 from genloop.glossary import Better
 from genloop.noise import Difference, difference, verdict
+from genloop.report.numbers import MINUS
 
 
 def seeds(*scores: float) -> list[Value]:
@@ -57,6 +58,12 @@ def test_what_is_not_known_is_not_told() -> None:
     assert difference([Value(1.0, 0.5, 1.5)], [Value(1.2, 1.1, 1.3)]).told == "within noise"
     with pytest.raises(ValueError, match="on both sides"):
         difference([], [Value(1.0)])
+
+
+def test_a_difference_is_written_with_its_sign_and_its_interval() -> None:
+    assert str(Difference(0.1234)) == "+0.123"
+    assert str(Difference(0.1, -0.02, 0.22)) == f"+0.10 ({MINUS}0.02 to 0.22)"
+    assert str(Difference(-0.0001, -0.1, 0.1)) == f"0.00 ({MINUS}0.10 to 0.10)"
 
 
 VERDICTS: list[tuple[float, float, Better, str]] = [

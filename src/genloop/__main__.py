@@ -7,7 +7,7 @@ from genloop.command import run_safely
 
 VERBS = (
     *("sync", "compare", "sample", "fill", "export", "trace", "reproduce"),
-    *("promote", "rollback", "decisions"),
+    *("retrain", "promote", "rollback", "decisions"),
 )  # the files in verbs/
 
 

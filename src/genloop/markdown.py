@@ -7,10 +7,15 @@ from html import escape
 from genloop.errors import printable
 
 NOTHING = "\N{ZERO WIDTH SPACE}"  # is not seen, and parts what would otherwise act together
-MARKS = re.compile(r"[\\`*_{}\[\]|<>&~$^#!]")  # mean something within a line
+MARKS = re.compile(
+    r"[\\`*{}\[\]|<>&~$^#!]|(?<![^\W_])_|_(?![^\W_])"
+)  # mean something within a line; _ not within a word
 BEGINS = re.compile(r"[-+](\s|$)|--|=|\d+[.)]")  # mean something where a line begins
 # GitHub and GitLab make links and messages of these wherever they stand outside of code, escaped or not.
-CALLS = re.compile(r"(@|[#!%~$&](?=\d)|\bGH-(?=\d)|://|\bwww\.)", re.IGNORECASE)
+CALLS = re.compile(
+    r"(@|&#64;|&#x40;|&commat;|(?<!&)#(?=\d)|&#35;|&#x23;|&num;|[!%~$](?=\d)|&(?=\d)|\bGH-(?=\d)|://|\bwww\.)",
+    re.IGNORECASE,
+)
 HTML = re.compile(r"<(?=[a-z/!?])", re.IGNORECASE)
 PICTURE = re.compile(r"!(?=\[)")
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # breaks, commands, turns of the direction

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 if TYPE_CHECKING:  # preparing and training do not depend on how scores are written down
     import pandas as pd
 
+    from genloop.deliveries.choices import Drift
+    from genloop.deliveries.findings import Compared
     from genloop.scored import Scored
 
 SYSTEMS = {"gan": "GanSystem", "vae": "VaeSystem"}
@@ -249,6 +251,15 @@ class ExportedModule(Protocol):
         ...
 
 
+@runtime_checkable
+class DeliveryModule(Protocol):
+    """``genloop.<modality>.delivery``: new records beside known ones."""
+
+    def compare(self, before: Path, now: Path, drift: "Drift") -> "Compared":
+        """Return what is new in ``now``, a prepared folder, and tests of whether it is like what is in ``before``."""
+        ...
+
+
 def raw(modality: str) -> RawModule:
     """Return the module that prepares raw data of this modality."""
     return cast(RawModule, import_module(f"genloop.{modality}.raw.prepare"))
@@ -285,6 +296,11 @@ def served(modality: str) -> ServedModule:
 def exported(modality: str) -> ExportedModule:
     """Return the module that turns networks of this modality into graphs."""
     return cast(ExportedModule, import_module(f"genloop.{modality}.exported"))
+
+
+def delivery(modality: str) -> DeliveryModule:
+    """Return the module that compares new records of this modality with known ones."""
+    return cast(DeliveryModule, import_module(f"genloop.{modality}.delivery"))
 
 
 def system(family: str) -> Any:

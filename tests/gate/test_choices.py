@@ -10,7 +10,7 @@ from genloop.errors import GenloopError
 from genloop.gate.choices import Gate, Limit
 from genloop.glossary import glossary
 from genloop.resolve import read_params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Project
 
 DATA = "data:\n  mine: {modality: image}\n  rows: {modality: table}\nruns: {}\n"
 
@@ -137,3 +137,9 @@ def test_scores_that_rank_by_themselves_exist_and_have_a_better_side(modality: s
 def test_the_shipped_gates_are_valid() -> None:
     params = read_params(ROOT / "params.yaml", ROOT / "data" / "raw")
     assert set(params.gate) == {"digits", "cancer"}
+
+
+def test_a_change_of_the_gate_runs_nothing(project: Project) -> None:
+    with (project.folder / "params.yaml").open("a") as params:
+        params.write("gate: {tiny: {seeds: 3}}\n")
+    assert "Running stage" not in project.dvc("repro", "--dry").stdout

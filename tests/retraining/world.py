@@ -7,29 +7,32 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from tests.conftest import Project, make_project, tiny_pictures
+from tests.conftest import Project, make_project
 from tests.tracking.conftest import free_port, serving
 
-COMMAND = (sys.executable, "-m", "genloop", "retrain", "--publish", "push", "--lease", "6")
+GENLOOP = (sys.executable, "-m", "genloop")
+COMMAND = (*GENLOOP, "retrain", "--publish", "push", "--lease", "6")
 PARAMS = """\
 data:
-  shapes: {modality: image, reference: {count: 60, epochs: 2}}
+  shapes: {modality: image, reference: {count: 100, epochs: 4}}
 runs:
   shapes_vae:
-    {data: shapes, modality: image, family: vae, epochs: 4, width: 4, latent: 4, batch: 32, sample: {count: 120}}
+    {data: shapes, modality: image, family: vae, epochs: 18, width: 8, latent: 4, batch: 32, sample: {count: 200}}
 gate:
-  shapes: {scores: {recall: {at_least: 0.1}, frechet: {not_worse_by: 2 %}}}
+  shapes: {rank: elbo, scores: {frechet: {not_worse_by: 2 %}}}
 """
 PROMOTED, KEPT, REFUSED, BROKEN, GAVE_WAY, FAULT = 0, 10, 11, 12, 13, 1
 
 
+Edit = Mapping[str, tuple[str, str]]  # of a file: old and new text
 COPIER = '''"""A generator that hands out training pictures, and a critic of one layer."""
 
 from pathlib import Path
@@ -46,7 +49,7 @@ class Generator(nn.Module):
     def __init__(self, run, schema):
         super().__init__()
         path = Path(f"data/prepared/{run.data}/train.npy")
-        self.register_buffer("memory", to_unit(np.load(path)) if path.exists() else torch.zeros(240, 1, 8, 8))
+        self.register_buffer("memory", to_unit(np.load(path)) if path.exists() else torch.zeros(400, 1, 8, 8))
         self.shade = nn.Parameter(torch.zeros(1))
 
     def forward(self, z, condition):
@@ -126,16 +129,19 @@ class World:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def develop(self, edit: dict[str, tuple[str, str]] | None = None, **files: bytes) -> None:
-        """A person changes lines of files, or adds files, and pushes to main."""
+    def develop(self, edit: Edit | None = None, change: Callable[[Path], None] = lambda folder: None) -> None:
+        """A person changes lines of files, and other things, and pushes to main."""
         person = self.machine()
         for path, (old, new) in (edit or {}).items():
             person.edit(path, old, new)
-        for name, content in files.items():
-            (person.folder / name).write_bytes(content)
+        change(person.folder)
         person.run("git", "add", "-A")
         person.run("git", "commit", "-qm", "a change")
         person.run("git", "push", "-q", "origin", "main")
+
+    def log_of(self, machine: Project) -> str:
+        """What a retraining under way has said so far."""
+        return (machine.folder.parent / f"{machine.folder.name}.log").read_text()
 
     def commits(self, branch: str = "main") -> list[str]:
         listed = subprocess.run(
@@ -174,6 +180,14 @@ class World:
         tags = self.client().get_model_version_by_alias("genloop-shapes", alias).tags
         return f"{tags['genloop.run']}-{tags['genloop.weights'][:7]}"
 
+    def log(self) -> list[dict[str, str]]:
+        """The decisions, the oldest first."""
+        client = self.client()
+        known = client.get_experiment_by_name("genloop/decisions")
+        runs = client.search_runs([known.experiment_id], order_by=["start_time ASC"])
+        assert all(run.info.status == "FINISHED" for run in runs)
+        return [dict(run.data.params) for run in runs if "outcome" in run.data.params]
+
     @contextmanager
     def served(self) -> Iterator[None]:
         """MLflow answers."""
@@ -190,7 +204,7 @@ def begin(folder: Path) -> World:
     project = make_project(folder / "begin", PARAMS)
     for path in (project.folder / "data/raw").iterdir():
         shutil.rmtree(path)
-    write_pictures(project.folder / "data/raw/shapes", 300, seed=0)
+    write_pictures(project.folder / "data/raw/shapes", 500, seed=0)
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "shapes")
     project.run("git", "branch", "-M", "main")
@@ -199,9 +213,13 @@ def begin(folder: Path) -> World:
 
 
 def write_pictures(folder: Path, count: int, seed: int) -> None:
-    """Write pictures as people deliver them: files in folders of their classes."""
-    images, labels = tiny_pictures(count, seed=seed)
-    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-        place = folder / ("bottom" if label else "top")
+    """Write pictures as people deliver them, files in folders of their classes: a soft bar, lying or standing."""
+    generator = np.random.default_rng(seed)
+    for number in range(count):
+        middle, width, bright = generator.uniform(1, 6), generator.uniform(0.7, 1.6), generator.uniform(150, 255)
+        bar = np.tile(bright * np.exp(-(((np.arange(8) - middle) / width) ** 2)), (8, 1))
+        lying = number % 2 == 0
+        image = (bar.T if lying else bar) + generator.normal(0, 4, (8, 8))
+        place = folder / ("lying" if lying else "standing")
         place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(place / f"{seed}_{number:04d}.png")
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(place / f"{seed}_{number:04d}.png")

@@ -110,7 +110,7 @@ def _compared(score: str, asked: str, limit: Limit, group: Group, champion: Sequ
         return Rule(score, asked, *shown, "", True, "the champion has no such score")
     margin = _margin(limit, champion, score, modality)
     lost = _lost(worse, margin)
-    why = "not worse" if worse.value <= 0 else "not worse beyond noise and the margin"
+    why = "not worse" if worse.value <= 0 else "worse, but not beyond noise and the margin"
     if lost:
         why = f"worse by more than {margin:.3g}" + (", beyond noise" if worse.low is not None else "")
     return Rule(score, asked, *shown, told(worse, better), not lost, why)

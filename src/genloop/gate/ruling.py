@@ -36,8 +36,8 @@ class Ruling:
             return []
         rows = []
         for rule in self.rules:
-            figures = (rule.score, rule.asked, rule.challenger, rule.champion, rule.difference)
-            rows.append((*map(plain, figures), "yes" if rule.holds else "**no**", plain(rule.why)))
+            figures = (rule.asked, rule.challenger, rule.champion, rule.difference)  # numbers and words of ours
+            rows.append((plain(rule.score), *figures, "yes" if rule.holds else "**no**", plain(rule.why)))
         lines = table(COLUMNS, rows)
         others = [f"- {plain(line)}" for line in self.passed_over]
         return [*lines, *(["", "Other challengers:", "", *others] if others else [])]

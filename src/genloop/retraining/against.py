@@ -12,21 +12,24 @@ from genloop.markdown import plain, table
 from genloop.noise import WITHIN, difference, verdict
 from genloop.protocol import differences
 from genloop.references.revisions import commits_of
+from genloop.report.numbers import shown
 from genloop.report.scores import HEADLINE
 from genloop.summary import known_runs, read_entries
 from genloop.versions import metrics_at
 
 ARROWS: dict[Better, str] = {"low": "↓", "high": "↑", "half": "→ 0.5", "": ""}
+UNBROKEN = "\N{NO-BREAK SPACE}"
 SIGNS = {"better": "🟢", "worse": "🔴", WITHIN: "⚪"}
-LEGEND = "*↓ lower is better, ↑ higher is better; ± reaches to the ends of a 95 % interval of this one training.*"
+LEGEND = f"*↓ lower is better, ↑ higher is better; {SIGNS[WITHIN]} {WITHIN}; ± reaches to the ends of a 95 % interval.*"
 
 
 @dataclass(frozen=True)
 class Sides:
-    """How the two sides are called."""
+    """How the two sides are called: in short over their columns, and the first in full where it is spoken of."""
 
     before: str
     now: str
+    base: str
 
 
 def scores_against(base: str, names: Sequence[str]) -> list[str]:
@@ -36,7 +39,7 @@ def scores_against(base: str, names: Sequence[str]) -> list[str]:
         GenloopError: the base is no revision of Git, or a run is not scored.
     """
     commit = commit_of(base)
-    sides = Sides(f"base {commit[:7]}", "now")
+    sides = Sides("base", "now", f"base {commit[:7]}")
     data, lines = Path("data"), list[str]()
     runs = known_runs(data)
     entries = {entry.name: entry for entry in read_entries(data, runs)}
@@ -63,9 +66,9 @@ def commit_of(revision: str) -> str:
 
 def compared(now: Entry, before: Entry | None, modality: str, sides: Sides) -> list[str]:
     """Return a sentence about a run, and the table of the few scores that people look at first."""
-    told = f"{sides.before} has no such run"
+    told = f"{sides.base} has no such run"
     if before is not None and (unlike := differences(before.protocol, now.protocol)):
-        told = f"not compared with {sides.before}, which was scored otherwise: {'; '.join(unlike)}"
+        told = f"not compared with {sides.base}, which was scored otherwise: {'; '.join(unlike)}"
         before = None
     names = [name for name in HEADLINE if value_of(now.metrics, name)]
     if before is None:
@@ -74,14 +77,16 @@ def compared(now: Entry, before: Entry | None, modality: str, sides: Sides) -> l
     judged = {sign: [row.name for row in found if row.verdict == sign] for sign in ("better", "worse")}
     parts = [f"{SIGNS[sign]} {sign} in {', '.join(rows)}" for sign, rows in judged.items() if rows]
     if before.identity["weights"] == now.identity["weights"]:
-        parts = [f"the weights are those of {plain(sides.before)}"]
+        parts = [f"the weights are those of {plain(sides.base)}"]
     sentence = " · ".join(parts) or f"{SIGNS[WITHIN]} nothing differs by more than noise"
     header = [sides.before, sides.now, "difference, 95 %", "", REAL]
     return _told(now.name, sentence, header, [row.cells for row in found])
 
 
 def _told(name: str, sentence: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = table([plain(name), *map(plain, header)], rows, range(1, len(header) + 1))
+    unbroken = [[cell.replace(" ", UNBROKEN) for cell in row] for row in rows]
+    numbers = [place + 1 for place, word in enumerate(header) if word]
+    lines = table([plain(name), *map(plain, header)], unbroken, numbers)
     return [f"**{plain(name)}**: {sentence}", "", *lines]
 
 
@@ -96,18 +101,17 @@ class Row:
 
 def _row(name: str, before: Entry, now: Entry, modality: str) -> Row:
     first, second = (value_of(side.metrics, name) for side in (before, now))
-    shown = _alone(name, now, modality)
+    title, value, real = _alone(name, now, modality)
     if first is None or second is None:
-        return Row(name, "", (shown[0], "", shown[1], "", "", shown[2]))
+        return Row(name, "", (title, "", value, "", "", real))
     found = difference([first], [second])
     judged = verdict(found, first.score, second.score, meaning(name, modality).better)
-    told = judged or found.told
-    sign = f"{SIGNS.get(told, '')} {told}".strip()
-    return Row(name, judged, (shown[0], str(first), shown[1], str(found), sign, shown[2]))
+    sign = f"{SIGNS.get(judged or found.told, '')} {judged}".strip()
+    return Row(name, judged, (title, str(first), value, str(found), sign, real))
 
 
 def _alone(name: str, now: Entry, modality: str) -> tuple[str, str, str]:
     """Return how a score is called, what it is, and what it is of real records."""
     real = value_of(now.metrics["baselines"].get(REAL, {}), name)
     arrow = ARROWS[meaning(name, modality).better]
-    return f"{plain(name)} {arrow}".strip(), str(value_of(now.metrics, name)), str(real or "")
+    return f"{plain(name)} {arrow}".strip(), str(value_of(now.metrics, name)), shown(real.score) if real else ""

@@ -14,7 +14,7 @@ from genloop.reading import read_json
 from genloop.schedule import resolve_epochs
 from genloop.strict_yaml import read_yaml
 
-PARAMS = "params.yaml"
+PARAMS, GATE = "params.yaml", "gate"
 MOST_COMPARED, MOST_DRAWN = 50_000, 100_000  # rows, where no count is stated: docs/params.md
 
 
@@ -48,9 +48,10 @@ def keep_runs(folder: Path, names: Sequence[str]) -> dict[str, str]:
         runs = {name: params["runs"][name] for name in names if name in params["runs"]}
         data = {name: str(run["data"]) for name, run in runs.items()}
         kept = {name: params["data"][name] for name in dict.fromkeys(data.values())}
-    except (KeyError, TypeError):
+        gate = {name: asked for name, asked in params.get(GATE, {}).items() if name in kept}
+    except (AttributeError, KeyError, TypeError):
         raise GenloopError(f"{PARAMS} lacks runs or their data") from None
-    _write(folder, {**params, "data": kept, "runs": runs})
+    _write(folder, {**params, "data": kept, "runs": runs} | ({GATE: gate} if GATE in params else {}))
     return data
 
 

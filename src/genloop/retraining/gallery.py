@@ -34,7 +34,7 @@ class Gallery:
             if width > NARROW:
                 lines += _side_by_side(row)
                 row = []
-                lines += [copied, "", *_caption(picture.caption)]
+                lines += [copied, "", *_caption(": ".join(filter(None, (picture.title, picture.caption))))]
                 continue
             row.append((picture, copied))
             if len(row) == BESIDE:

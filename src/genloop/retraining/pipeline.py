@@ -1,38 +1,24 @@
 """DVC's commands as a retraining needs them: shown while they run, tried again where a remote fails."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from genloop.children import run_shown
 from genloop.errors import GenloopError
 from genloop.masking import describe, mask_secrets
+from genloop.retraining.heard import Heard
 from genloop.retraining.retries import Unreachable, retried
 from genloop.workspace import environment_without
 
 REMOTE = "DVC_REMOTE_URL"  # of the environment: a remote that the project's settings do not name
 LOCAL_REMOTE = "retraining"  # its name in settings that are never committed
-SERVED = re.compile(r"Stage '(.+)' is cached - skipping run")
-RUN = re.compile(r"Running stage '(.+)':")
-FAULT = re.compile(r"^genloop: (.+)")  # what a stage says when it fails
 
 
 class StageFailed(GenloopError):
     """A stage ended with a fault, which it has told itself."""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """Which stages ran, and which DVC had the outputs of."""
-
-    run: tuple[str, ...]
-    served: tuple[str, ...]
-
-
-NOTHING = Ran((), ())
 
 
 def _environment() -> dict[str, str]:
@@ -90,16 +76,15 @@ def has_remote() -> bool:
 
 
 def pull(paths: Iterable[str]) -> None:
-    """Bring files that dvc.lock knows; what the remote does not have stays away and is made anew."""
-    wanted = list(paths)
+    """Bring files that dvc.lock knows and that are not here; what the remote does not have stays away."""
+    wanted = [path for path in dict.fromkeys(paths) if not Path(path).exists()]
     if wanted:
         retried("'dvc pull'", lambda: _quiet("pull", "--quiet", "--allow-missing", "--force", *wanted))
 
 
 def push() -> None:
     """Bring all that dvc.lock knows, and which inputs led to it, to the remote."""
-    retried("'dvc push'", lambda: _quiet("push", "--quiet"))
-    retried("'dvc push --run-cache'", lambda: _quiet("push", "--quiet", "--run-cache"))
+    retried("'dvc push'", lambda: _quiet("push", "--quiet", "--run-cache"))
 
 
 def update(imports: Sequence[str]) -> None:
@@ -108,16 +93,7 @@ def update(imports: Sequence[str]) -> None:
         retried("'dvc update'", lambda: _quiet("update", "--quiet", *imports))
 
 
-def configure() -> None:
-    """Bring data/config up to date, by which the choices of all stages are told.
-
-    Raises:
-        StageFailed: they cannot be resolved.
-    """
-    reproduce(["--quiet", "configure"], remote=False, whole=False)
-
-
-def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Ran:
+def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Heard:
     """Run what has changed of some stages and what they need, and show what DVC says.
 
     Args:
@@ -129,17 +105,9 @@ def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Ran:
         StageFailed: a stage failed; the message is its own.
     """
     options = [*(["--pull"] if remote else []), *(["--allow-missing"] if whole else [])]
-    run: list[str] = []
-    served: list[str] = []
-    faults: list[str] = []
-
-    def seen(line: str) -> None:
-        print(line, end="", flush=True)
-        for pattern, found in ((RUN, run), (SERVED, served), (FAULT, faults)):
-            if match := pattern.search(line):
-                found.append(match[1])
-
-    code = run_shown(_command(["repro", *options, *targets]), _environment(), seen)
+    heard = Heard()
+    code = run_shown(_command(["repro", *options, *targets]), _environment(), heard)
     if code:
-        raise StageFailed(faults[-1] if faults else f"'dvc repro {' '.join(targets)}' ended with the exit code {code}")
-    return Ran(tuple(run), tuple(served))
+        told = [*heard.faults.values(), f"'dvc repro {' '.join(targets)}' ended with the exit code {code}"]
+        raise StageFailed(told[0])
+    return heard

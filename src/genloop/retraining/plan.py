@@ -3,12 +3,17 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from genloop.errors import GenloopError
 from genloop.masking import describe
+from genloop.versions import Lock, parse_lock
+from genloop.workspace import git
 
 TRAIN, SCORE = ("train",), ("train", "sample", "evaluate")  # stages after which a run has other weights; other scores
+CONFIGURE = "configure"  # its outputs are compared by themselves: they say which later stage a choice concerns
+MADE = ("data/weights/", "data/samples/", "data/reference/")  # what stages make of what else has changed
 MISSING = ("deleted", "not in cache")  # of a file that a fresh clone need not have
 
 
@@ -36,10 +41,29 @@ class Plan:
         return Plan(kept, self.inputs)
 
 
+def changed_since(commit: str, plan: Plan, runs: Iterable[str]) -> dict[str, str]:
+    """Return the runs that differ from those at a commit, and why: what has to run anew, and what has run since."""
+    before, now = parse_lock(git("show", f"{commit}:./dvc.lock") or ""), parse_lock(Path("dvc.lock").read_text())
+    found = {}
+    for name in runs:
+        stages = [f"{kind}@{name}" for kind in SCORE]
+        unlike = _used(before, stages) ^ _used(now, stages)
+        other = sorted({path for path, _ in unlike if not path.startswith(MADE)})
+        if name in plan.names(*SCORE):
+            found[name] = plan.why(name)
+        elif other:
+            found[name] = f"changed: {', '.join(other)}"
+    return found
+
+
+def _used(lock: Lock, stages: Iterable[str]) -> set[tuple[str, str]]:
+    return {(dep["path"], str(dep.get("md5"))) for stage in stages for dep in lock.get(stage, {}).get("deps", ())}
+
+
 def make_plan() -> Plan:
     """Compare all stages with dvc.lock. Files that are missing count as what dvc.lock says of them.
 
-    ``data/config`` must be up to date, since it says which choices each stage really uses.
+    ``data/config`` must hold the present choices, resolved.
 
     Raises:
         GenloopError: DVC cannot read the project.
@@ -60,7 +84,8 @@ def _compared(graph: Any) -> Plan:
     inputs: list[str] = []
     for stage, before in _ordered(graph):
         made = {out.fs_path: out for upstream in before for out in upstream.outs}
-        roots = [*_changes(stage, made), *(root for upstream in before for root in found.get(upstream.addressing, ()))]
+        earlier = [upstream.addressing for upstream in before if upstream.addressing != CONFIGURE]
+        roots = [*_changes(stage, made), *(root for address in earlier for root in found.get(address, ()))]
         if roots:
             found[stage.addressing] = tuple(dict.fromkeys(roots))
             fresh = {out.fs_path for up in before if up.addressing in found for out in up.outs}

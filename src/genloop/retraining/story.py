@@ -179,7 +179,11 @@ def _delivery(arrival: Arrival) -> Part:
 def _changes(story: Story) -> list[str]:
     how = dict.fromkeys(story.cached, "taken from DVC's cache") | dict.fromkeys(story.trained, "trained")
     rows = [(plain(name), plain(why), how.get(name, "")) for name, why in story.changed.items()]
-    return table(("made anew", "because of", ""), rows)
+    return (
+        table(("what", "why", "how"), rows)
+        if how.keys() & story.changed
+        else table(("what", "why"), [row[:2] for row in rows])
+    )
 
 
 def _folded(title: str, body: Sequence[str]) -> Part:

@@ -44,19 +44,25 @@ class Telling:
         if before is not None:
             before = self._fairly(name, before)
         modality = known_runs(self.now.folder)[name]["modality"]
-        self.scores += [*compared(now, before, modality, Sides(self.before.label, self.now.label)), ""]
+        self.scores += [*compared(now, before, modality, Sides(BASE, HEAD, self.before.label)), ""]
 
     def _fairly(self, name: str, before: Entry) -> Entry:
         """Return the scores of the base's weights, taken as those here were."""
-        if self.before.scoring(name) == self.now.scoring(name):
+        before_hashes, hashes = self.before.scoring(name), self.now.scoring(name)
+        if before_hashes == hashes:
             return before
         try:
             entry = self.now.score(name, self.before.folder / "weights" / name)
         except GenloopError as error:
-            how = f"could not be scored as here ({error}), so each side is scored by its own commit"
+            how = f"could not be scored as those of {self.now.label} ({error}), so each side has its own scoring"
             self.notes.append(f"{name}: the weights of {self.before.label} {how}")
             return before
-        self.notes.append(f"{name}: data or scoring changed, so the weights of {self.before.label} were scored as here")
+        how = f"so the weights of {self.before.label} were scored as those of {self.now.label}"
+        self.notes.append(f"{name}: data or scoring changed, {how}")
+        prepared = f"data/prepared/{self.now.data[name]}"
+        if before_hashes.get(prepared) != hashes[prepared]:
+            told = "may be among those that the base was trained on, which flatters it"
+            self.notes.append(f"{name}: the data changed: records that are held out now {told}")
         return entry
 
     def _note(self, name: str, now: Entry) -> None:
@@ -64,8 +70,8 @@ class Telling:
         length, folder = self.now.lengths[name], self.now.folder
         epochs = epochs_for(self.seen[name], length.records)
         self.notes.append(
-            f"{name}: {epochs:,} epochs, {epochs * length.records:,} records seen; the whole training takes "
-            f"{length.epochs:,} epochs, {length.seen:,} records"
+            f"{name}: {epochs * length.records:,} records seen, {epochs:,} times all training records; "
+            f"{length.seen:,} in the whole training"
         )
         facts = ReportFacts(
             name,

@@ -1,6 +1,5 @@
 """Some runs of a commit, trained for a short while in a worktree of their own."""
 
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,39 +8,12 @@ from genloop.comparison import Entry, read_metrics
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.retraining.budget import Length, keep_runs, length_of, shorten
-from genloop.versions import METRICS, Lock, parse_lock
+from genloop.retraining.heard import Heard
+from genloop.versions import METRICS, Lock, hash_in, parse_lock
 from genloop.workspace import git
 from genloop.worktree import Worktree
 
-RUNNING = re.compile(r"^Running stage '(.+)':")
-SERVED = re.compile(r"^Stage '(.+)' is cached - skipping run")
-FAULT = re.compile(r"^genloop: (.+)")  # what a stage says when it fails
-FAILED = re.compile(r"^ERROR: failed to reproduce '(.+?)': (.+)")
 SCORING = "sample", "evaluate"
-
-
-class Heard:
-    """What DVC and its stages say: shown as it comes, and kept as far as it tells what happened."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.ran: list[str] = []  # stages
-        self.served: list[str] = []
-        self.faults: dict[str, str] = {}  # by stage, its last word
-        self.last = ""
-
-    def __call__(self, line: str) -> None:
-        """Take a line."""
-        print(line, end="", flush=True)
-        self.last = line.strip() or self.last
-        if found := RUNNING.search(line):
-            self.ran.append(found[1])
-        elif found := SERVED.search(line):
-            self.served.append(found[1])
-        elif found := FAULT.search(line):
-            self.faults[self.ran[-1] if self.ran else ""] = found[1]
-        elif found := FAILED.search(line):
-            self.faults.setdefault(found[1], found[2])
 
 
 class Trial:
@@ -70,13 +42,15 @@ class Trial:
     @property
     def lock(self) -> Lock:
         """What DVC noted of its stages."""
-        return parse_lock((self.tree.folder / "dvc.lock").read_text(encoding="utf-8"))
+        path = self.tree.folder / "dvc.lock"
+        return parse_lock(path.read_text(encoding="utf-8") if path.exists() else "")
 
     def prepare(self, names: Sequence[str]) -> None:
         """Leave nothing but the named runs, as far as they are there, and prepare their data."""
         try:
             self.data = keep_runs(self.tree.folder, names)
             self._bring_raw()
+            self._bring_prepared()
         except GenloopError as error:
             self.faults = dict.fromkeys(names, str(error))
         shutil.rmtree(self.tree.folder / METRICS, ignore_errors=True)  # of a full training, at this commit
@@ -137,7 +111,7 @@ class Trial:
     def _repro(self, stage: str, names: Iterable[str]) -> None:
         targets = [f"{stage}@{name}" for name in names]
         if targets:
-            self.tree.follow(self.heard, "-m", "dvc", "repro", "--on-error", "keep-going", *targets)
+            self.tree.follow(self.heard, "-m", "dvc", "repro", "--keep-going", *targets)
 
     def _why(self, name: str) -> str:
         """Return why a run was not made: the last word of the stage that failed."""
@@ -157,6 +131,13 @@ class Trial:
                 if pulled.returncode:
                     reason = mask_secrets(" ".join(pulled.stderr.split()))[:300]
                     raise GenloopError(f"{place} is neither in Git nor in DVC's cache or remote ({reason})")
+
+    def _bring_prepared(self) -> None:
+        """Have the prepared data of this commit where DVC's cache has them; else they are prepared anew."""
+        lock = self.lock
+        places = [f"data/prepared/{name}" for name in dict.fromkeys(self.data.values())]
+        if known := [place for place in places if hash_in(lock, place)]:
+            self.tree.dvc("checkout", *known)
 
     def _copy(self, place: str) -> None:
         """Copy raw data that are not committed."""

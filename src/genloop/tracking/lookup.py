@@ -111,7 +111,7 @@ class Logbook:
         """
         query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
         found = self._search(data, query)
-        models = self._asked(partial(_models, found[0]), []) if found else []
+        models: list[LoggedModel] = self._asked(partial(_models, found[0]), []) if found else []
         if self.failure is not None:
             self.check()
         return bool(models) and found[0].info.status == "FINISHED"
@@ -144,6 +144,12 @@ class Logbook:
         except FAILURES as error:
             told = f"MLflow does not hand out weights and metrics of run {logged.run_id}"
             raise GenloopError(f"{logged.label}: {told} ({describe(error, 160)}); name it by a Git revision") from None
+
+    def file(self, run_id: str, path: str, folder: Path) -> Path | None:
+        """Download an artifact of a run into a folder, which is made; None if it cannot be had."""
+        folder.mkdir(parents=True, exist_ok=True)
+        got = self._asked(lambda client: client.download_artifacts(run_id, path, str(folder)), None)
+        return Path(got) if got else None
 
     def attach(self, runs: Iterable[str], files: Iterable[Path], target: str) -> None:
         """Give files to runs as artifacts below ``target``, unless the store fails."""

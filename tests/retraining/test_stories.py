@@ -1,0 +1,236 @@
+"""What happens on GitHub, told to the end: each story begins with a champion, and with fresh machines."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.gateway import Fate, Gateway
+from tests.retraining.world import (
+    BROKEN,
+    COPIER,
+    FAULT,
+    GAVE_WAY,
+    GENLOOP,
+    KEPT,
+    PROMOTED,
+    REFUSED,
+    World,
+    write_pictures,
+)
+
+BETTER = {"params.yaml": ("epochs: 18, width: 8", "epochs: 60, width: 16")}
+EQUAL = {"params.yaml": ("batch: 32", "batch: 32, seed: 1")}
+WORSE = {"params.yaml": ("batch: 32", "batch: 32, lr: 0.000001")}
+RAW = "data/raw/shapes"
+
+
+def test_nothing_new(world: World) -> None:
+    before = world.state()
+    machine = world.machine()
+    told = world.retrain(machine)
+    assert told.outcome == {"outcome": "nothing new", "data": {}}
+    assert not told.ran
+    assert not (machine.folder / "data/weights").exists(), "a fresh clone downloads nothing for it"
+    assert not machine.run("git", "status", "--porcelain").stdout
+    assert world.state() == before
+
+
+def test_a_better_challenger_becomes_the_champion_and_a_rollback_brings_the_former_one_back(world: World) -> None:
+    former = world.champion()
+    world.develop(BETTER)
+    told = world.retrain(world.machine())
+    assert told.outcome == {"outcome": "promoted", "data": {"shapes": "promoted"}}
+    assert "train" in told.ran
+    better = world.champion()
+    assert better == world.champion("challenger") != former == world.champion("previous")
+    assert world.changed_by("main") == ["data/metrics/shapes_vae.json", "dvc.lock"]
+    after = world.state()
+    again = world.retrain(world.machine())  # its own commit triggers nothing; if it did, nothing would come of it
+    assert again.outcome["outcome"] == "nothing new"
+    assert world.state() == after
+
+    machine = world.machine()
+    machine.run(*GENLOOP, "rollback", "shapes", "--why", "customers complain")
+    assert (world.champion(), world.champion("previous")) == (former, better)
+    rolled_back = world.state()
+    assert world.retrain(world.machine()).outcome["outcome"] == "nothing new"
+    assert world.state() == rolled_back
+    first, promoted, back = world.log()
+    assert [first["outcome"], promoted["outcome"], back["outcome"]] == ["promoted", "promoted", "rolled back"]
+    assert (promoted["before"], promoted["after"]) == (former, better)
+    assert (back["before"], back["after"], back["why"]) == (better, former, "customers complain")
+    assert all(decision["who"].startswith("octocat") for decision in (first, promoted, back))
+
+
+def test_an_equal_challenger_leaves_the_champion(world: World) -> None:
+    former = world.champion()
+    world.develop(EQUAL)
+    told = world.retrain(world.machine(), expect=KEPT)
+    assert told.outcome == {"outcome": "kept", "data": {"shapes": "kept"}}
+    assert world.champion() == former != world.champion("challenger")
+    assert [decision["outcome"] for decision in world.log()] == ["promoted", "kept"]
+
+
+def test_a_worse_challenger_leaves_the_champion_and_the_next_run_has_nothing_to_do(world: World) -> None:
+    former = world.champion()
+    world.develop(WORSE)
+    told = world.retrain(world.machine(), expect=KEPT)
+    assert "not worse by 2 %" in told.summary
+    assert world.champion() == former
+    after = world.state()
+    assert world.retrain(world.machine()).outcome["outcome"] == "nothing new"
+    assert world.state() == after
+
+
+def test_a_copier_is_refused(world: World) -> None:
+    former = world.champion()
+    run = "shapes_gan: {data: shapes, modality: image, family: gan, networks: copier, epochs: 1, groups: 0}"
+    edit = {
+        "params.yaml": ("gate:", f"  {run}\ngate:"),
+        "dvc.yaml": ("      - src/genloop/own.py\n", "      - src/copier.py\n      - src/genloop/own.py\n"),
+    }
+    world.develop(edit, lambda folder: write(folder / "src/copier.py", COPIER))
+    told = world.retrain(world.machine(), expect=REFUSED)
+    assert "copied" in told.summary
+    assert world.champion() == former
+
+
+def test_under_another_protocol_the_champion_is_scored_again(world: World) -> None:
+    former = world.champion()
+    world.develop({"params.yaml": ("epochs: 4}", "epochs: 5}")})
+    world.develop(BETTER)
+    machine = world.machine()
+    told = world.retrain(machine)
+    assert told.outcome["data"] == {"shapes": "promoted"}
+    assert (world.champion(), world.champion("previous")) != (former, former)
+    assert former in told.summary
+    assert "scored again" in told.summary
+
+
+def test_new_data_are_checked_trained_on_and_judged(world: World) -> None:
+    world.develop(BETTER, lambda folder: write_pictures(folder / RAW, 60, seed=1))
+    told = world.retrain(world.machine())
+    assert {"prepare", "train"} <= told.ran
+    assert told.outcome["data"] == {"shapes": "promoted"}
+    assert "60" in told.summary
+    assert world.retrain(world.machine()).outcome["outcome"] == "nothing new"
+
+
+def test_a_broken_delivery_stops_before_anything_is_trained_until_people_accept_it(world: World) -> None:
+    before = world.state()
+
+    def deliver(folder: Path) -> None:
+        for number in range(60):
+            noise = np.random.default_rng(number).integers(0, 256, (8, 8)).astype(np.uint8)
+            Image.fromarray(noise).save(folder / RAW / "lying" / f"noise_{number}.png")
+
+    world.develop(change=deliver)
+    told = world.retrain(world.machine(), expect=BROKEN)
+    assert told.outcome == {"outcome": "broken delivery", "data": {}}
+    assert not {"prepare", "train"} & told.ran
+    after = world.state()
+    assert {**after, "commits": before["commits"]} == before
+    accepted = world.retrain(world.machine(), "--accept", "shapes", expect=KEPT)
+    assert "train" in accepted.ran
+
+
+def test_a_delivery_that_cannot_be_read_stops_with_its_file(world: World) -> None:
+    world.develop(change=lambda folder: write(folder / RAW / "lying/broken.png", "no picture"))
+    told = world.retrain(world.machine(), expect=BROKEN)
+    assert "broken.png" in told.summary
+    assert not {"prepare", "train"} & told.ran
+
+
+def test_one_that_is_killed_in_training_is_completed_by_the_next(world: World) -> None:
+    former = world.champion()
+    world.develop({"params.yaml": ("epochs: 18, width: 8", "epochs: 200, width: 16")})
+    machine = world.machine()
+    with world.retraining(machine) as process:
+        wait_for(lambda: "Running stage 'train@shapes_vae'" in world.log_of(machine))
+        wait_for(lambda: any((machine.folder / ".state").glob("shapes_vae-*/*")))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert world.champion() == former
+    world.retrain(machine)
+    assert world.champion() != former
+    assert len(world.log()) == 2
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_server_that_goes_down_at_promotion_leaves_the_champion_and_the_next_run_completes_it(world: World) -> None:
+    former = world.champion()
+    world.develop(BETTER)
+
+    def rule(method: str, path: str) -> Fate:
+        return "refuse" if method == "POST" and path.endswith("registered-models/alias") else "forward"
+
+    with Gateway(world.port, rule) as gateway:
+        machine = world.machine()
+        world.retrain(machine, expect=FAULT, MLFLOW_TRACKING_URI=gateway.address)
+    assert world.champion() == former
+    told = world.retrain(world.machine())
+    assert not told.ran, "all but the promotion was done"
+    assert world.champion() != former
+    assert world.champion("previous") == former
+    assert len(world.log()) == 2
+
+
+def test_of_two_at_once_one_works_and_the_other_gives_way(world: World) -> None:
+    world.develop(BETTER)
+    one, two = world.machine(), world.machine()
+    with world.retraining(one) as first, world.retraining(two) as second:
+        codes = sorted((first.wait(240), second.wait(240)))
+    assert codes == [PROMOTED, GAVE_WAY]
+    assert len(world.log()) == 2
+    assert len(world.commits()) == 4  # begin, the first champion, the change, and one retraining
+    assert world.retrain(world.machine()).outcome["outcome"] == "nothing new"
+
+
+def test_a_remote_that_is_down_ends_it_and_the_next_run_publishes(world: World) -> None:
+    former, commits = world.champion(), world.commits()
+    world.develop(BETTER)
+    machine = world.machine()
+    shutil.move(world.remote, world.folder / "away")
+    world.remote.write_text("not a folder")
+    failed = world.retrain(machine, expect=FAULT)
+    assert "failed 3 times" in failed.text
+    assert world.champion() == former
+    assert len(world.commits()) == len(commits) + 1
+    world.remote.unlink()
+    shutil.move(world.folder / "away", world.remote)
+    assert "train" in world.retrain(machine).ran
+    assert world.champion("previous") == former
+
+
+def test_a_proposal_is_made_once_and_its_merge_triggers_nothing(world: World) -> None:
+    world.develop(BETTER)
+    main = world.commits()
+    told = world.retrain(world.machine(), "--publish", "propose")
+    assert told.outcome["data"] == {"shapes": "promoted"}
+    assert world.commits() == main
+    proposed = world.commits("genloop/retrained")
+    assert proposed[1:] == main
+    after = world.state()
+    again = world.retrain(world.machine(), "--publish", "propose")
+    assert again.outcome["outcome"] == "nothing new"
+    assert not again.ran
+    assert world.state() == after
+    person = world.machine()
+    person.run("git", "merge", "-q", "origin/genloop/retrained")
+    person.run("git", "push", "-q", "origin", "main")
+    assert world.retrain(world.machine(), "--publish", "propose").outcome["outcome"] == "nothing new"
