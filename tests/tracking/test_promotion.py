@@ -238,14 +238,14 @@ from tests.tracking.ruled import DATA, ruling
 name, seconds = sys.argv[1:]
 import time
 time.sleep(max(0, float(seconds) - time.time()))
-for turn in range(3):
+for turn in range(2):
     decide(DATA, ruling("promoted", name), f"{name} {turn}", name)
 """
 
 
 def test_processes_that_decide_at_once_leave_one_champion_and_a_whole_log(things: Path) -> None:
     environment = clean_environment() | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
-    start = str(time.time() + 4)
+    start = str(time.time() + 3)
     processes = [
         subprocess.Popen([sys.executable, "-c", DECIDER, name, start], env=environment, stderr=subprocess.PIPE)
         for name in ("one", "two")
@@ -255,7 +255,7 @@ def test_processes_that_decide_at_once_leave_one_champion_and_a_whole_log(things
         if process.stderr:
             process.stderr.close()
     found = told()
-    assert sorted(each.identity for each in found) == [f"{name} {turn}" for name in ("one", "two") for turn in range(3)]
+    assert sorted(each.identity for each in found) == [f"{name} {turn}" for name in ("one", "two") for turn in range(2)]
     assert held()["champion"] == found[-1].run
     for earlier, later in pairwise(found):
         assert later.before == earlier.after
