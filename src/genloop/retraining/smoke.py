@@ -24,7 +24,7 @@ FOLDER, FACTS = "smoke", "smoke.json"  # in the folder of the retraining
 class Smoke:
     """What a smoke training came to."""
 
-    base: str  # commits, short
+    base: str  # commits, short, and whether there are changes beside
     head: str
     scores: Sequence[str]  # Markdown
     pictures: Mapping[str, Sequence[Illustration]]
@@ -82,8 +82,8 @@ def _told(now: Trial, before: Trial, telling: Telling) -> Smoke:
             made[kind] += [f"{name} ({trial.word})" for name in names if name not in trial.faults]
     scores = [*telling.scores, LEGEND] if telling.scores else []
     return Smoke(
-        before.commit[:7],
-        now.commit[:7],
+        before.label.removeprefix(f"{BASE} "),
+        now.label.removeprefix(f"{HEAD} "),
         scores,
         telling.pictures,
         made["ran"],

@@ -162,7 +162,7 @@ def _sentence(decision: Decided) -> str:
         told = f"{after} is the champion of {data} now" + (f", in place of {before}" if before else ", its first one")
     else:
         told = f"{before} stays the champion of {data}" if before else f"{data} has no champion yet"
-    return f"{told}: {plain(decision.why)}." if decision.why else f"{told}."
+    return f"{told}: {plain(decision.why.rstrip('.'))}." if decision.why else f"{told}."
 
 
 def _alerts(faults: Sequence[str]) -> list[Part]:

@@ -50,7 +50,7 @@ class Trial:
         try:
             self.data = keep_runs(self.tree.folder, names)
             self._bring_raw()
-            self._bring_prepared()
+            self._bring_made()
         except GenloopError as error:
             self.faults = dict.fromkeys(names, str(error))
         shutil.rmtree(self.tree.folder / METRICS, ignore_errors=True)  # of a full training, at this commit
@@ -132,10 +132,10 @@ class Trial:
                     reason = mask_secrets(" ".join(pulled.stderr.split()))[:300]
                     raise GenloopError(f"{place} is neither in Git nor in DVC's cache or remote ({reason})")
 
-    def _bring_prepared(self) -> None:
-        """Have the prepared data of this commit where DVC's cache has them; else they are prepared anew."""
-        lock = self.lock
-        places = [f"data/prepared/{name}" for name in dict.fromkeys(self.data.values())]
+    def _bring_made(self) -> None:
+        """Have what this commit made of its data where DVC's cache has it; else it is made anew."""
+        lock, names = self.lock, dict.fromkeys(self.data.values())
+        places = [f"data/{kind}/{name}" for name in names for kind in ("prepared", "reference")]
         if known := [place for place in places if hash_in(lock, place)]:
             self.tree.dvc("checkout", *known)
 
