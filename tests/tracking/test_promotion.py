@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from benchmarks.gateway import Gateway
@@ -229,6 +230,36 @@ def test_a_server_that_stumbles_is_asked_again(gateway: Gateway) -> None:
     assert held()["champion"] == "one"
     complete_unfinished(DATA)
     assert held() == {"champion": "three", "challenger": "three", "previous": "one"}
+
+
+def test_a_decision_that_comes_in_between_is_seen(things: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Just before one is appended, another process appends its own."""
+    original = MlflowClient.log_text
+
+    def slowly(between: Callable[[], object]) -> None:
+        def call(self: MlflowClient, *given: str) -> None:
+            monkeypatch.setattr(MlflowClient, "log_text", original)
+            between()
+            original(self, *given)
+
+        monkeypatch.setattr(MlflowClient, "log_text", call)
+
+    slowly(lambda: decide(DATA, ruling("promoted", "two"), "b", "Bob"))
+    assert decide(DATA, ruling("promoted", "one"), "a", "Ada").before.startswith("two-")
+    assert [each.who for each in told()] == ["Bob", "Ada"]
+    assert held() == {"champion": "one", "challenger": "one", "previous": "two"}
+    slowly(lambda: decide(DATA, ruling("kept", "three"), "c", "Bob"))
+    assert decide(DATA, ruling("kept", "three"), "c", "Ada").who == "Bob"  # both have found the same
+    assert len(told()) == 3
+    slowly(lambda: roll_back(DATA, "Bob", ""))
+    with pytest.raises(GenloopError, match=r"the champion is two-\w{7} by now, and the gate has judged against one-"):
+        decide(DATA, ruling("promoted", "three"), "d", "Ada", over=told()[-1].after)
+    assert held()["champion"] == "two"
+    (experiment,) = Registry(DATA).client.search_experiments(filter_string="name = 'genloop/decisions'")
+    runs = Registry(DATA).client.search_runs([experiment.experiment_id])
+    assert sum(run.info.status == "FINISHED" for run in runs) == 1 + len(told())  # the beginning, and each of them
+    decide(DATA, ruling("kept", "one"), "e", "Ada")
+    assert len(Registry(DATA).client.search_runs([experiment.experiment_id])) == 1 + len(told())  # others are cleared
 
 
 DECIDER = """
