@@ -59,9 +59,8 @@ class Gate(Choices):
     """What a challenger must fulfil to become the champion of a data set."""
 
     seeds: Count = 1  # fewest with which a challenger must have been trained
-    rank: str | None = (
-        None  # the score that ranks candidates and must get better; None: frechet (of few pictures kid), of tables detection
-    )
+    # The score that ranks candidates and must get better; None: frechet, of few pictures kid, of tables detection.
+    rank: str | None = None
     ties: Literal["keep", "promote"] = "keep"  # what becomes of a challenger that is neither better nor worse
     scores: dict[str, Annotated[Limit, BeforeValidator(_as_limit)]] = Field(default_factory=dict)
     drift: Drift = Drift()

@@ -163,7 +163,8 @@ def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
         course.commit = publish(asked.publishing, *_message(course))
     for judged in course.judged:
         lease.check()
-        decision = decide(judged.case.data, judged.ruling, judged.case.identity, actor())
+        over = judged.before.label if judged.before else ""  # one that somebody has made the champion meanwhile stays
+        decision = decide(judged.case.data, judged.ruling, judged.case.identity, actor(), over)
         course.decided = (*course.decided, decision)
 
 
