@@ -67,16 +67,6 @@ def known_data() -> list[str]:
         return registered_data()
 
 
-def decided(data: str, identity: str) -> Decision | None:
-    """Return the last decision, if it was made on the same.
-
-    Raises:
-        GenloopError: MLflow cannot be asked.
-    """
-    last = decisions(data)[-1:]
-    return last[0] if last and last[0].identity == identity else None
-
-
 def complete_unfinished(data: str) -> Decision | None:
     """Carry out what a killed process has decided and left undone; return that decision, if there is one.
 
