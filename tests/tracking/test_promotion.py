@@ -21,6 +21,7 @@ from genloop.tracking.promotion import (
     champion,
     complete_unfinished,
     decide,
+    decisions,
     promote_by_hand,
     roll_back,
     rolled_back,
