@@ -93,7 +93,7 @@ def test_a_copier_is_refused(world: World) -> None:
     run = "shapes_gan: {data: shapes, modality: image, family: gan, networks: copier, epochs: 1, groups: 0}"
     edit = {
         "params.yaml": ("gate:", f"  {run}\ngate:"),
-        "dvc.yaml": ("      - src/genloop/own.py\n", "      - src/copier.py\n      - src/genloop/own.py\n"),
+        "dvc.yaml": ("      - src/genloop/resolve.py\n", "      - src/copier.py\n      - src/genloop/resolve.py\n"),
     }
     world.develop(edit, lambda folder: write(folder / "src/copier.py", COPIER))
     told = world.retrain(world.machine(), expect=REFUSED)
