@@ -1,6 +1,7 @@
 """The scores of a champion as today's runs are scored: those that were recorded, else taken again in a folder aside."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ UNREADABLE = "the champion was trained on other codes of the records than today'
 SIDES = ("channels", "height", "width")  # of a picture, in a schema
 
 
-def champion_entries(version: Version, today: Entry, data: Path) -> list[Entry]:
+def champion_entries(
+    version: Version, today: Entry, data: Path, tell: Callable[[str], None] = lambda line: None
+) -> list[Entry]:
     """Return the champion's runs, itself first, with scores that can be compared with those of ``today``.
 
     Scores that were recorded are taken where their protocol is today's. Otherwise records are drawn anew and scored
-    under today's protocol; the outputs in ``data`` are read and left as they are.
+    under today's protocol, and that is told; the outputs in ``data`` are read and left as they are.
 
     Raises:
         GenloopError: MLflow does not have the runs any more, or they cannot be scored as today's are.
@@ -38,8 +41,10 @@ def champion_entries(version: Version, today: Entry, data: Path) -> list[Entry]:
         for number, run_id in enumerate(version.mlflow):
             logged = _logged(book, run_id, version)
             entry = _recorded(book, logged, version.data)
-            if entry is None or differences(entry.protocol, today.protocol):
+            unlike = differences(entry.protocol, today.protocol) if entry else ["its scores are of another version"]
+            if entry is None or unlike:
                 entry = _scored_again(book, logged, today, data, Path(scratch) / str(number))
+                tell(f"{logged.label}, the champion, was scored again as today's runs are: {'; '.join(unlike)}")
             found.append(entry)
     return found
 

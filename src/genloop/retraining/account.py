@@ -58,6 +58,10 @@ def _decisions(course: Course) -> Iterator[Decided]:
         data, before = judged.case.data, judged.before.label if judged.before else ""
         ruling = judged.ruling
         yield Decided(data, ruling.outcome, ruling.why, ruling.table(), before, after.get(data, before))
+    now = {judged.case.data for judged in course.judged}
+    for decision in course.decided:  # before this retraining, which carried it out
+        if decision.data not in now:
+            yield Decided(decision.data, decision.outcome, decision.why, (), decision.before, decision.after)
 
 
 def _scores(names: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """What the gate has to decide: the scored runs of each data set, unless it has decided about just these before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,12 @@ def is_decided(case: Case) -> bool:
     return bool(by_gate) and by_gate[-1].identity == case.identity
 
 
-def judge(case: Case) -> Judged:
-    """Have the gate say whether one of the candidates becomes the champion.
+def judge(case: Case, tell: Callable[[str], None]) -> Judged:
+    """Have the gate say whether one of the candidates becomes the champion; what it had to do for it is told.
 
     Raises:
         GenloopError: MLflow cannot be asked, or the champion cannot be scored as the candidates are.
     """
     before = champion(case.data)
-    against = champion_entries(before, case.entries[0], DATA) if before else []
+    against = champion_entries(before, case.entries[0], DATA, tell) if before else []
     return Judged(case, before, rule(case.entries, against, case.gate, case.modality, rolled_back(case.data)))

@@ -7,6 +7,7 @@ SERVED = re.compile(r"^Stage '(.+)' is cached - skipping run")
 FAULT = re.compile(r"^genloop: (.+)")  # what a stage says when it fails
 FAILED = re.compile(r"^(?:WARNING|ERROR: failed to reproduce '.+?'): (failed to run: .+)")  # of one that said nothing
 ERROR = "ERROR: "
+BUSY = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")  # another DVC is at work
 # What DVC advises to do with a checkout, which a worktree that will be gone does not need.
 HINT = re.compile(r"^(To track the changes|\tgit add|To enable auto staging|\tdvc config|Use `dvc push`|\s*$)")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from genloop.children import run_shown
 from genloop.errors import GenloopError
 from genloop.masking import describe, mask_secrets
-from genloop.retraining.heard import ERROR, Heard
+from genloop.retraining.heard import BUSY, ERROR, Heard
+from genloop.retraining.lease import GaveWay
 from genloop.retraining.retries import Unreachable, retried
 from genloop.workspace import environment_without
 
@@ -103,11 +104,14 @@ def reproduce(targets: Sequence[str], remote: bool, whole: bool) -> Heard:
 
     Raises:
         StageFailed: a stage failed; the message is its own.
+        GaveWay: another DVC is at work here, as one whose retraining was killed.
     """
     options = [*(["--pull"] if remote else []), *(["--allow-missing"] if whole else [])]
     heard = Heard()
     code = run_shown(_command(["repro", *options, *targets]), _environment(), heard)
     if code:
+        if BUSY.search(heard.last):
+            raise GaveWay("another DVC is at work in this checkout; say the same when it is done")
         by_dvc = [f"'dvc repro': {mask_secrets(heard.last)}"] if heard.last.startswith(ERROR) else []
         raise StageFailed([*heard.faults.values(), *by_dvc, f"'dvc repro' ended with the exit code {code}"][0])
     return heard

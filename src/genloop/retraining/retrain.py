@@ -91,6 +91,8 @@ def retrain(asked: Asked, course: Course) -> None:
     pipeline.add_remote()
     if asked.update:
         pipeline.update([str(path) for path in sorted((DATA / "raw").glob("**/*.dvc")) if _is_import(path)])
+    if not asked.dry_run:  # what was decided and not carried out, by one that was killed or whose server went away
+        course.decided = tuple(rest for rest in map(complete_unfinished, params.data) if rest)
     write_resolved(params, DATA / "config")  # as the stage does; it says what each later stage really uses
     look(course, params, publishing)
     if course.is_idle or asked.dry_run:
@@ -145,8 +147,6 @@ def _is_import(path: Path) -> bool:
 
 
 def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
-    for name in params.data:
-        complete_unfinished(name)
     remote = pipeline.has_remote()
     course.deliveries = tuple(check_arrivals(course.plan, params, asked.accept))
     _train(course, remote)
@@ -155,7 +155,7 @@ def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
     if remote:  # a champion of another protocol is scored again under today's
         pipeline.pull([f"data/{part}/{case.data}" for case in open_cases for part in ("prepared", "reference")])
     course.notes += [line for case in open_cases for line in case.left_out]
-    course.judged = tuple(map(judge, open_cases))
+    course.judged = tuple(judge(case, course.notes.append) for case in open_cases)
     lease.check()
     if asked.publishing:
         if remote:
