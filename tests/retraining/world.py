@@ -25,7 +25,8 @@ data:
   shapes: {modality: image, reference: {count: 100, epochs: 4}}
 runs:
   shapes_vae:
-    {data: shapes, modality: image, family: vae, epochs: 18, width: 8, latent: 4, batch: 32, sample: {count: 200}}
+    {data: shapes, modality: image, family: vae, epochs: 18, width: 8, latent: 4, batch: 32, sample: {count: 200},
+     validations: 3, previews: 1}
 gate:
   shapes: {rank: elbo, scores: {frechet: {not_worse_by: 2 %}}}
 """
