@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 TINY_PARAMS = """\
@@ -146,10 +148,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name != "tracking")
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that one of the test processes makes for all; none of them may change it."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    folder = (factory.getbasetemp() if alone else factory.getbasetemp().parent) / name
+    made = folder.with_suffix(".made")
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of another test process, where it failed
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project after its first `dvc repro`; `imports/` beside it says what each stage imported. Not to be changed."""
-    folder = tmp_path_factory.mktemp("finished")
+    return Project(made_once(tmp_path_factory, "finished", _finish) / "project")
+
+
+def _finish(folder: Path) -> None:
     (folder / "spy").mkdir()
     (folder / "spy" / "sitecustomize.py").write_text(SPY)
     (folder / "imports").mkdir()
@@ -158,7 +177,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.dvc("repro", PYTHONPATH=str(folder / "spy"), GENLOOP_SPY=str(folder / "imports"))
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "first run")
-    return project
 
 
 @pytest.fixture

@@ -109,8 +109,8 @@ def test_lock_file_is_in_step_with_the_sources() -> None:
                 )
 
 
-def test_second_repro_runs_nothing(finished: Project) -> None:
-    assert "Running stage" not in finished.dvc("repro").stdout
+def test_second_repro_runs_nothing(project: Project) -> None:
+    assert "Running stage" not in project.dvc("repro").stdout
 
 
 def test_forced_repro_gives_the_same_bytes(project: Project) -> None:

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import made_once
 from tests.retraining.world import PROMOTED, World, begin
 
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A world in which a first champion was trained, published and promoted."""
-    world = begin(tmp_path_factory.mktemp("world"))
+    return World(made_once(tmp_path_factory, "world", _train_first))
+
+
+def _train_first(folder: Path) -> None:
+    world = begin(folder)
     with world.served():
         world.retrain(world.machine(), expect=PROMOTED)
-    return world
+    for machine in folder.glob("machine*"):
+        shutil.rmtree(machine)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from tests.retraining.world import (
     GAVE_WAY,
     GENLOOP,
     KEPT,
-    PROMOTED,
     REFUSED,
     World,
     write_pictures,
@@ -42,7 +41,7 @@ def test_nothing_new(world: World) -> None:
     assert world.state() == before
 
 
-def test_a_better_challenger_becomes_the_champion_and_a_rollback_brings_the_former_one_back(world: World) -> None:
+def test_a_better_challenger_becomes_the_champion_until_a_rollback_and_another_protocol(world: World) -> None:
     former = world.champion()
     world.develop(BETTER)
     told = world.retrain(world.machine())
@@ -68,6 +67,14 @@ def test_a_better_challenger_becomes_the_champion_and_a_rollback_brings_the_form
     assert (back["before"], back["after"], back["why"]) == (better, former, "customers complain")
     assert all(decision["who"].startswith("octocat") for decision in (first, promoted, back))
 
+    world.develop({"params.yaml": ("epochs: 4}", "epochs: 5}")})  # of the network that scores: another protocol
+    told = world.retrain(world.machine(), expect=REFUSED)
+    assert {"reference", "evaluate"} <= told.ran
+    assert "train" not in told.ran
+    assert f"{former}, the champion, was scored again as today's runs are: data.features_hash" in told.summary
+    assert "rolled back" in told.summary, "what people went back from is not promoted again, better or not"
+    assert world.champion() == former
+
 
 def test_an_equal_challenger_leaves_the_champion_and_is_proposed_once(world: World) -> None:
     former = world.champion()
@@ -90,12 +97,21 @@ def test_an_equal_challenger_leaves_the_champion_and_is_proposed_once(world: Wor
     assert world.retrain(world.machine(), *PROPOSE).outcome["outcome"] == "nothing new"
 
 
-def test_a_worse_challenger_leaves_the_champion(world: World) -> None:
+def test_of_two_at_once_one_works_and_the_other_gives_way_and_a_worse_challenger_leaves_the_champion(
+    world: World,
+) -> None:
     former = world.champion()
     world.develop(WORSE)
-    told = world.retrain(world.machine(), expect=KEPT)
-    assert "not worse by 2 %" in told.summary
-    assert world.champion() == former
+    commits = world.commits()
+    one, two = world.machine(), world.machine()
+    with world.retraining(one) as first, world.retraining(two) as second:
+        codes = sorted((first.wait(240), second.wait(240)))
+    assert codes == [KEPT, GAVE_WAY]
+    assert world.commits()[1:] == commits
+    assert [decision["outcome"] for decision in world.log()] == ["promoted", "kept"]
+    assert world.champion() == former != world.champion("challenger")
+    (worked,) = [machine for machine in (one, two) if "Running stage 'train" in world.log_of(machine)]
+    assert "not worse by 2 %" in (worked.folder / "data/retraining/summary.md").read_text()
 
 
 def test_a_copier_is_refused(world: World) -> None:
@@ -111,27 +127,9 @@ def test_a_copier_is_refused(world: World) -> None:
     assert world.champion() == former
 
 
-def test_under_another_protocol_the_champion_is_scored_again(world: World) -> None:
-    former = world.champion()
-    world.develop({"params.yaml": ("epochs: 4}", "epochs: 5}")})
-    world.develop(BETTER)
-    machine = world.machine()
-    told = world.retrain(machine)
-    assert told.outcome["data"] == {"shapes": "promoted"}
-    assert (world.champion(), world.champion("previous")) != (former, former)
-    assert former in told.summary
-    assert "was scored again" in told.summary
-
-
-def test_new_data_are_checked_trained_on_and_judged(world: World) -> None:
-    world.develop(BETTER, lambda folder: write_pictures(folder / RAW, 60, seed=1))
-    told = world.retrain(world.machine())
-    assert {"prepare", "train"} <= told.ran
-    assert told.outcome["data"] == {"shapes": "promoted"}
-    assert "60 new records" in told.summary
-
-
-def test_a_broken_delivery_stops_before_anything_is_trained_until_people_accept_it(world: World) -> None:
+def test_a_broken_delivery_stops_before_training_and_new_data_are_trained_on_and_judged(
+    world: World,
+) -> None:
     before = world.state()
 
     def deliver(folder: Path) -> None:
@@ -139,15 +137,24 @@ def test_a_broken_delivery_stops_before_anything_is_trained_until_people_accept_
             noise = np.random.default_rng(number).integers(0, 256, (8, 8)).astype(np.uint8)
             Image.fromarray(noise).save(folder / RAW / "lying" / f"noise_{number}.png")
 
+    def mend(folder: Path) -> None:
+        for path in (folder / RAW / "lying").glob("noise_*.png"):
+            path.unlink()
+        write_pictures(folder / RAW, 60, seed=1)
+
     world.develop(change=deliver)
     told = world.retrain(world.machine(), expect=BROKEN)
     assert told.outcome == {"outcome": "broken delivery", "data": {}}
     assert not {"prepare", "train"} & told.ran
     after = world.state()
     assert {**after, "commits": before["commits"]} == before
-    accepted = world.retrain(world.machine(), "--accept", "shapes")
-    assert "train" in accepted.ran
-    assert "(accepted)" in accepted.summary
+
+    world.develop(BETTER, mend)
+    told = world.retrain(world.machine())
+    assert {"prepare", "train"} <= told.ran
+    assert told.outcome["data"] == {"shapes": "promoted"}
+    assert "60 new records" in told.summary
+    assert "was scored again as today's runs are" in told.summary
 
 
 def test_a_delivery_that_cannot_be_read_stops_with_its_file(world: World) -> None:
@@ -206,17 +213,6 @@ def test_a_server_that_goes_down_at_promotion_leaves_the_champion_and_the_next_r
     assert world.champion() != former
     assert world.champion("previous") == former
     assert len(world.log()) == 2
-
-
-def test_of_two_at_once_one_works_and_the_other_gives_way(world: World) -> None:
-    world.develop(BETTER)
-    commits = world.commits()
-    one, two = world.machine(), world.machine()
-    with world.retraining(one) as first, world.retraining(two) as second:
-        codes = sorted((first.wait(240), second.wait(240)))
-    assert codes == [PROMOTED, GAVE_WAY]
-    assert len(world.log()) == 2
-    assert world.commits()[1:] == commits
 
 
 def test_a_remote_that_is_down_ends_it_with_a_line_and_changes_nothing(world: World) -> None:
