@@ -9,8 +9,9 @@ from genloop.errors import GenloopError
 from genloop.illustrations import Illustration
 from genloop.report.page import samples_of
 from genloop.retraining.against import scores_against
+from genloop.retraining.cases import DATA
+from genloop.retraining.course import Course
 from genloop.retraining.plan import SCORE, TRAIN
-from genloop.retraining.retrain import DATA, Course
 from genloop.retraining.story import Arrival, Decided, Story
 from genloop.tracking.lookup import Logbook
 from genloop.workspace import git
@@ -85,7 +86,8 @@ def _champions(course: Course, folder: Path) -> dict[str, list[Illustration]]:
         if judged.before and judged.before.weights != judged.ruling.chosen.identity["weights"]:
             path = logbook.file(judged.before.mlflow[0], GRID, folder / str(number))
             if path is not None:
-                label = f"{judged.before.label}, the champion of {judged.case.data} before"
+                until = " until now" if judged.ruling.outcome == "promoted" else ""
+                label = f"{judged.before.label}, the champion of {judged.case.data}{until}"
                 found[label] = [Illustration("Samples", path, "")]
     return found
 

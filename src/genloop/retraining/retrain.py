@@ -1,26 +1,22 @@
 """From new data, choices or code to a decision: what changed is trained, judged, recorded, published and promoted."""
 
-from dataclasses import dataclass, field
+import os
 from pathlib import Path
-from typing import Literal
 
 from genloop.actor import actor
 from genloop.config import Params
-from genloop.deliveries.check import Delivery
 from genloop.errors import GenloopError
 from genloop.resolve import read_params, write_resolved
 from genloop.retraining import pipeline
 from genloop.retraining.arrivals import check_arrivals
-from genloop.retraining.cases import Case, Judged, cases, is_decided, judge
-from genloop.retraining.heard import Heard
+from genloop.retraining.cases import cases, is_decided, judge
+from genloop.retraining.course import Asked, Course
 from genloop.retraining.lease import GaveWay, Lease, only_one
-from genloop.retraining.plan import SCORE, Plan, make_plan
+from genloop.retraining.plan import SCORE, make_plan
 from genloop.retraining.publishing import HEADS, Publishing, adopt, check_committed, publish
-from genloop.retraining.repository import Repository
 from genloop.retraining.retries import Unreachable, retried
 from genloop.strict_yaml import read_yaml
 from genloop.summary import known_runs, read_entries
-from genloop.tracking.decision import Decision
 from genloop.tracking.lookup import Logbook
 from genloop.tracking.promotion import complete_unfinished, decide
 from genloop.tracking.record import record
@@ -29,53 +25,6 @@ from genloop.workspace import git
 DATA = Path("data")
 PARTS = ("weights", "samples", "reports")  # of a run, that its record is made of
 CLOSING = "summarize"  # the stage that depends on the scores of all runs
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the command line says."""
-
-    publish: Literal["none", "propose", "push"] = "none"
-    remote: str = "origin"
-    branch: str = "genloop/retrained"
-    target: str = "main"
-    accept: tuple[str, ...] = ()
-    update: bool = False
-    dry_run: bool = False
-    wait: float = 300.0
-    lease: float = 180.0
-
-    @property
-    def publishing(self) -> Publishing | None:
-        """Where results go."""
-        if self.publish == "none":
-            return None
-        return Publishing(Repository(self.remote), self.target, self.branch, direct=self.publish == "push")
-
-
-@dataclass
-class Course:
-    """What a retraining has found and done so far; of one that fails half-way the summary tells just this."""
-
-    plan: Plan = field(default_factory=lambda: Plan({}, ()))
-    unrecorded: tuple[str, ...] = ()
-    undecided: tuple[Case, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-    heard: Heard = field(default_factory=Heard)
-    judged: tuple[Judged, ...] = ()
-    decided: tuple[Decision, ...] = ()
-    commit: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def broken(self) -> list[str]:
-        """The data sets whose new data nothing is trained on."""
-        return [delivery.data for delivery in self.deliveries if delivery.broken]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.plan.stages or self.unrecorded or self.undecided)
 
 
 def retrain(asked: Asked, course: Course) -> None:
@@ -89,7 +38,7 @@ def retrain(asked: Asked, course: Course) -> None:
     if publishing:
         check_committed()
     pipeline.add_remote()
-    if asked.update:
+    if asked.update and not asked.dry_run:
         pipeline.update([str(path) for path in sorted((DATA / "raw").glob("**/*.dvc")) if _is_import(path)])
     if not asked.dry_run:  # what was decided and not carried out, by one that was killed or whose server went away
         course.decided = tuple(rest for rest in map(complete_unfinished, params.data) if rest)
@@ -147,6 +96,8 @@ def _is_import(path: Path) -> bool:
 
 
 def _work(asked: Asked, course: Course, params: Params, lease: Lease) -> None:
+    if os.environ.get("CI") and not os.environ.get("MLFLOW_TRACKING_URI"):
+        course.notes.append("MLflow's store is that of this machine, and gone with it: set MLFLOW_TRACKING_URI")
     remote = pipeline.has_remote()
     course.deliveries = tuple(check_arrivals(course.plan, params, asked.accept))
     _train(course, remote)

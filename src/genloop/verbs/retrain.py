@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from genloop.retraining.retrain import Course
+    from genloop.retraining.course import Course
 
 SMOKE_RECORDS = 20_000  # ten seconds of training on small pictures
 CODES = {"kept": 10, "refused": 11, "broken delivery": 12, "gave way": 13}
@@ -25,7 +25,7 @@ def declare(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--records", type=int, default=SMOKE_RECORDS, metavar="N", help="records a smoke training sees; %(default)s"
     )
-    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing but resolve the choices")
     verb.add_argument(
         "--publish",
         choices=("none", "propose", "push"),
@@ -59,8 +59,9 @@ def work(options: argparse.Namespace) -> None:
         return
     from genloop.errors import GenloopError
     from genloop.retraining.account import FAILED, GAVE_WAY, outcome_of, plan_in_words
+    from genloop.retraining.course import Asked, Course
     from genloop.retraining.lease import GaveWay
-    from genloop.retraining.retrain import Asked, Course, retrain
+    from genloop.retraining.retrain import retrain
 
     names = ("publish", "remote", "branch", "target", "update", "dry_run", "wait", "lease")
     asked = Asked(accept=tuple(options.accept), **{name: getattr(options, name) for name in names})
