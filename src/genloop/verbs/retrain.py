@@ -25,7 +25,7 @@ def declare(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--records", type=int, default=SMOKE_RECORDS, metavar="N", help="records a smoke training sees; %(default)s"
     )
-    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing but resolve the choices")
+    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and only resolve choices")
     verb.add_argument(
         "--publish",
         choices=("none", "propose", "push"),
