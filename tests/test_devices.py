@@ -41,6 +41,7 @@ def check_ranks(project: Project, system: str) -> None:
     assert first[2] != second[2]
 
 
+@pytest.mark.long
 def test_two_processes_train_the_same_weights_with_noise_of_their_own_in_one_mlflow_run(two: Project) -> None:
     before = {name: len(runs) for name, runs in mlflow_runs(two).items()}
     two.dvc("repro", "record@tiny_gan", "record@tiny_vae", PYTHONPATH=str(two.folder))
@@ -61,6 +62,7 @@ def test_two_processes_train_the_same_weights_on_rows(two: Project) -> None:
     check_ranks(two, "VaeSystem")
 
 
+@pytest.mark.long
 def test_compiled_networks_learn_nearly_the_same(project: Project) -> None:
     runs = {name: project.folder / "data/weights" / name for name in ("tiny_gan", "tiny_vae", "rows_vae")}
 

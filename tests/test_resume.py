@@ -323,9 +323,9 @@ def killed(project: Project, number: signal.Signals, whom: str, *command: str) -
     ("number", "whom", "codes", "stage"),  # one code where the shell below DVC becomes the stage, one where it waits
     [
         (signal.SIGKILL, "stage", {-9, 137}, "train"),
-        (signal.SIGTERM, "stage", {143}, "train"),
+        pytest.param(signal.SIGTERM, "stage", {143}, "train", marks=pytest.mark.long),
         (signal.SIGINT, "group", {130, -2}, "train"),
-        (signal.SIGKILL, "dvc", None, "evaluate"),
+        pytest.param(signal.SIGKILL, "dvc", None, "evaluate", marks=pytest.mark.long),
     ],
 )
 def test_a_killed_pipeline_goes_on_and_ends_with_the_same_bytes(

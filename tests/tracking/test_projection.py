@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Project
 from tests.test_tracking import mlflow_runs, shown
 
@@ -77,6 +79,7 @@ def test_a_moved_project_finds_its_artifacts_again(project: Project) -> None:
     assert held.read_bytes() == b"other"
 
 
+@pytest.mark.long
 def test_a_queued_experiment_with_changes_is_made_again_from_a_fresh_clone(project: Project, tmp_path: Path) -> None:
     """It is recorded in the same store; commit, changes and choices come from MLflow, data from DVC's remote."""
     project.edit("src/genloop/gan.py", "BETAS = (0.5", "BETAS = (0.4")

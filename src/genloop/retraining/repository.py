@@ -9,7 +9,7 @@ from pathlib import Path
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
 from genloop.retraining.retries import Unreachable
-from genloop.workspace import git
+from genloop.workspace import environment_without, git
 
 NOBODY = {"NAME": "genloop", "EMAIL": "genloop@localhost.invalid"}  # where Git knows no author
 SECONDS = 120.0  # for one command that asks the remote
@@ -117,7 +117,7 @@ def _run(arguments: Sequence[str], environment: dict[str, str]) -> str:
     """
     done = subprocess.run(
         ["git", *arguments],
-        env={**os.environ, **environment},
+        env=environment_without() | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
