@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from genloop.children import end, run_shown
+from genloop.children import ended_with_us, run_shown
 from genloop.dvc_settings import share_cache
 from genloop.errors import GenloopError
 from genloop.masking import mask_secrets
@@ -76,14 +76,13 @@ class Worktree:
     def show_dvc(self, *arguments: str) -> int:
         """Run DVC in it, show what it says and return its exit code; it ends with this process."""
         command = [sys.executable, "-m", "dvc", *arguments]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, process_group=0
-        ) as process:
-            try:
-                return process.wait()
-            except BaseException:  # also Ctrl-C and SIGTERM, which end the training with all that belongs to it
-                end(process)
-                raise
+        with (
+            subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, process_group=0
+            ) as process,
+            ended_with_us(process),
+        ):
+            return process.wait()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tests.retraining.world import (
     World,
     write_pictures,
 )
+from tests.test_own import CRITIC
 
 BETTER = {"params.yaml": ("epochs: 18, width: 8", "epochs: 40, width: 16")}
 EQUAL = {"params.yaml": ("batch: 32", "batch: 32, seed: 1")}
@@ -127,7 +128,7 @@ def test_a_copier_is_refused(world: World) -> None:
         "params.yaml": ("gate:", f"  {run}\ngate:"),
         "dvc.yaml": ("      - src/genloop/resolve.py\n", "      - src/copier.py\n      - src/genloop/resolve.py\n"),
     }
-    world.develop(edit, lambda folder: write(folder / "src/copier.py", COPIER))
+    world.develop(edit, lambda folder: write(folder / "src/copier.py", COPIER + CRITIC))
     told = world.retrain(world.machine(), expect=REFUSED)
     assert "copied" in told.summary
     assert world.champion() == former

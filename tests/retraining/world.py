@@ -58,13 +58,6 @@ class Generator(nn.Module):
         return PointMass(self.memory[chosen] + 0 * self.shade)
 
 
-class Critic(nn.Module):
-    def __init__(self, run, schema):
-        super().__init__()
-        self.layer = nn.Linear(schema.dimensions, 1)
-
-    def forward(self, x, condition):
-        return self.layer(x.flatten(1)).squeeze(1)
 '''
 
 

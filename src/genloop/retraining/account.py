@@ -11,7 +11,7 @@ from genloop.report.page import samples_of
 from genloop.retraining.against import scores_against
 from genloop.retraining.cases import DATA
 from genloop.retraining.course import Course
-from genloop.retraining.plan import SCORE, TRAIN
+from genloop.retraining.plan import SCORE
 from genloop.retraining.story import Arrival, Decided, Story
 from genloop.tracking.lookup import Logbook
 from genloop.workspace import git
@@ -34,15 +34,13 @@ def story_of(course: Course, outcome: str, fault: str = "") -> Iterator[Story]:
     """Give the story of a retraining; pictures that had to be fetched for it are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="genloop-") as fetched:
         scored = [name for name in course.plan.names(*SCORE) if (DATA / "metrics" / f"{name}.json").exists()]
-        trained = [stage.partition("@")[2] for stage in course.heard.ran if stage.partition("@")[0] in TRAIN]
-        served = [stage.partition("@")[2] for stage in course.heard.served if stage.partition("@")[0] in TRAIN]
         done = scored if course.judged or not fault else []  # before, the scores may be those of earlier weights
         yield Story(
             outcome=outcome,
             head=(git("rev-parse", "HEAD") or "")[:7],
             changed={name: course.plan.why(name) for name in course.plan.names("prepare", *SCORE)},
-            trained=trained,
-            cached=served,
+            trained=course.heard.trained,
+            cached=course.heard.cached,
             deliveries=[Arrival(each.data, each.lines(), each.broken) for each in course.deliveries],
             decisions=list(_decisions(course)),
             scores=_scores(done),

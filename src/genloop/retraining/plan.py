@@ -11,7 +11,7 @@ from genloop.masking import describe
 from genloop.versions import Lock, parse_lock
 from genloop.workspace import git
 
-TRAIN, SCORE = ("train",), ("train", "sample", "evaluate")  # stages after which a run has other weights; other scores
+SCORE = ("train", "sample", "evaluate")  # stages after which a run has other scores
 CONFIGURE = "configure"  # its outputs are compared by themselves: they say which later stage a choice concerns
 MADE = ("data/weights/", "data/samples/", "data/reference/")  # what stages make of what else has changed
 SHOWN = 4  # files that are named as a reason

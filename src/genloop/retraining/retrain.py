@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from genloop.actor import actor
+from genloop.comparison import Entry
 from genloop.config import Params
 from genloop.errors import GenloopError
 from genloop.resolve import read_params, write_resolved
 from genloop.retraining import pipeline
 from genloop.retraining.arrivals import check_arrivals
-from genloop.retraining.cases import cases, is_decided, judge
+from genloop.retraining.cases import DATA, cases, is_decided, judge
 from genloop.retraining.course import Asked, Course
 from genloop.retraining.lease import GaveWay, Lease, only_one
 from genloop.retraining.plan import SCORE, make_plan
@@ -22,7 +23,6 @@ from genloop.tracking.promotion import complete_unfinished, decide
 from genloop.tracking.record import record
 from genloop.workspace import git
 
-DATA = Path("data")
 PARTS = ("weights", "samples", "reports")  # of a run, that its record is made of
 CLOSING = "summarize"  # the stage that depends on the scores of all runs
 
@@ -61,17 +61,22 @@ def look(course: Course, params: Params, publishing: Publishing | None) -> None:
         course.plan = adopt(publishing, course.plan)
     runs, stale = known_runs(DATA), course.plan.names(*SCORE)
     scored = read_entries(DATA, {name: run for name, run in runs.items() if name not in stale})
-    course.unrecorded = tuple(
-        entry.name for entry in scored if not _is_recorded(entry.name, entry.data, str(entry.identity["weights"]))
-    )
+    course.unrecorded = _unrecorded(scored)
     waiting = [runs[name]["data"] for name in stale]
     course.undecided = tuple(case for case in cases(params, runs, waiting) if not is_decided(case))
 
 
-def _is_recorded(name: str, data: str, weights: str) -> bool:
-    def ask() -> bool:
+def _unrecorded(scored: list[Entry]) -> tuple[str, ...]:
+    """Return the runs that MLflow does not have whole."""
+
+    def ask() -> tuple[str, ...]:
+        logbook = Logbook()  # a new one for each try: after it has failed it asks no more
         try:
-            return Logbook().whole(name, data, weights)
+            return tuple(
+                entry.name
+                for entry in scored
+                if not logbook.whole(entry.name, entry.data, str(entry.identity["weights"]))
+            )
         except GenloopError as error:
             raise Unreachable(str(error)) from None
 
@@ -144,7 +149,7 @@ def _recorded_from(name: str, data: str) -> list[str]:
 
 def _message(course: Course) -> tuple[str, str]:
     """Return the title and the text of the commit."""
-    trained = [address.partition("@")[2] for address in course.heard.ran if address.startswith("train@")]
+    trained = course.heard.trained
     title = f"Retrained {', '.join(trained)}" if trained else "Scores brought up to date"
     lines = [f"{judged.case.data}: {judged.ruling.outcome}, {judged.ruling.why}" for judged in course.judged]
     return title, "\n".join(

@@ -77,8 +77,7 @@ def smoke(base: str, runs: Sequence[str], records: int, out: Path) -> Smoke:
 def _told(now: Trial, before: Trial, telling: Telling) -> Smoke:
     made: dict[str, list[str]] = {"ran": [], "served": []}
     for trial in (now, before):
-        for kind, stages in (("ran", trial.heard.ran), ("served", trial.heard.served)):
-            names = (stage.removeprefix("train@") for stage in stages if stage.startswith("train@"))
+        for kind, names in (("ran", trial.heard.trained), ("served", trial.heard.cached)):
             made[kind] += [f"{name} ({trial.word})" for name in names if name not in trial.faults]
     scores = [*telling.scores, LEGEND] if telling.scores else []
     return Smoke(

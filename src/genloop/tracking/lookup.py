@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelStatus, Run
+from mlflow.entities import LoggedModel, Run
 
 from genloop.errors import GenloopError
 from genloop.masking import describe
+from genloop.tracking.model import known_models, whole_models
 from genloop.tracking.moved import mend
 from genloop.tracking.recipes import read_recipe
 from genloop.tracking.store import CHANGED, COMMIT, FAILURES, RUN, SQLITE, WEIGHTS
@@ -111,7 +112,7 @@ class Logbook:
         """
         query = f"tags.`{RUN}` = '{name}' and tags.`{WEIGHTS}` = '{weights}'"
         found = self._search(data, query)
-        models: list[LoggedModel] = self._asked(partial(_models, found[0]), []) if found else []
+        models: list[LoggedModel] = self._asked(partial(_whole_models, found[0]), list[LoggedModel]()) if found else []
         if self.failure is not None:
             self.check()
         return bool(models) and found[0].info.status == "FINISHED"
@@ -206,10 +207,8 @@ def _log(run_id: str, files: list[Path], target: str, client: MlflowClient) -> N
         client.log_artifact(run_id, str(file), target)
 
 
-def _models(run: Run, client: MlflowClient) -> list[LoggedModel]:
-    """Return the models of a run that are whole."""
-    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    return [model for model in found if model.status == LoggedModelStatus.READY]
+def _whole_models(run: Run, client: MlflowClient) -> list[LoggedModel]:
+    return whole_models(known_models(client, run.info.experiment_id, run.info.run_id))
 
 
 def _logged(run: Run) -> Logged:

@@ -14,7 +14,7 @@ def complete_model(store: Store, known: Run, run: Gan | Vae, weights: Path) -> N
     """Log the sampler of an MLflow run, unless it is there whole; what an earlier try left is completed."""
     client, run_id = store.client, str(known.info.run_id)
     models = known_models(client, store.experiment, run_id)
-    whole = [model for model in models if model.status == LoggedModelStatus.READY]
+    whole = whole_models(models)
     kept = (whole or models)[:1]
     for other in models:
         if other.model_id not in [model.model_id for model in kept]:
@@ -38,6 +38,11 @@ def known_models(client: MlflowClient, experiment: str, run_id: str) -> list[Log
     """Return the models of an MLflow run, the oldest first."""
     found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     return sorted(found, key=lambda model: (model.creation_timestamp, model.model_id))
+
+
+def whole_models(models: list[LoggedModel]) -> list[LoggedModel]:
+    """Return those of the models whose files are all there."""
+    return [model for model in models if model.status == LoggedModelStatus.READY]
 
 
 def _create(store: Store, known: Run, run: Gan | Vae) -> LoggedModel:
