@@ -1,14 +1,16 @@
 """``python -m genloop <verb>``: what is done to runs beside the pipeline."""
 
 import argparse
+import gc
 from importlib import import_module
 
-from genloop.command import run_safely
+from genloop.command import keep_imports, run_safely
 
 VERBS = (
     *("sync", "compare", "sample", "fill", "export", "trace", "reproduce"),
     *("retrain", "promote", "rollback", "decisions"),
 )  # the files in verbs/
+RARELY = 100_000  # objects that a verb makes before garbage is looked for: most are those of its imports, which stay
 
 
 def main() -> None:
@@ -27,6 +29,8 @@ def main() -> None:
         module.declare(verb)
         verb.set_defaults(work=module.work)
     options = parser.parse_args()
+    keep_imports()
+    gc.set_threshold(RARELY)
     run_safely(lambda: options.work(options), debug=options.debug)
 
 
