@@ -106,13 +106,13 @@ def test_registering_twice_makes_one_version(things: Path) -> None:
     assert len(registry.versions()) == 1
     for number, name in enumerate(NAMES[1:], start=2):
         assert registry.register(name, weights_of(name)).number == str(number)
-    registry.point("champion", again)
+    registry.point("champion", again.number)
     assert registry.holder("champion") == again
-    registry.point("champion", None)
+    registry.point("champion", "")
     assert registry.holder("champion") is None
-    registry.mark(["1", "3"])
+    registry.mark(["1", "3"], registry.versions())
     assert registry.rolled_back() == {weights_of("one"), weights_of("three")}
-    registry.mark(["2"])
+    registry.mark(["2"], registry.versions())
     assert registry.rolled_back() == {weights_of("two")}
     registry.client.create_model_version(registry.name, "file:///elsewhere", await_creation_for=0)
     registry.client.set_registered_model_alias(registry.name, "champion", "4")

@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from genloop.errors import GenloopError
-from genloop.tracking.decision import Aliases, Decision
+from genloop.tracking.decision import Aliases, Decision, Kind
 from genloop.tracking.decisions import Log, OutdatedError, Written
-from genloop.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from genloop.tracking.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version, marked
 from genloop.tracking.store import FAILURES
 from genloop.tracking.tags import tell_outcome
 from genloop.tracking.tries import told_failure
@@ -78,10 +78,14 @@ class Ledger:
         self._carry_out(last)
         return last.decision
 
-    def settle(self, propose: Propose) -> Decision:
+    def settle(self, propose: Propose, unless_completed: Kind | None = None) -> Decision:
         """Write down what is proposed on the present state, carry it out and return it.
 
         A decision that is proposed without rules is one that stands there already: nothing is done.
+
+        Args:
+            propose: says what is decided of a state.
+            unless_completed: if the last decision is of this kind and was cut off, completing it is all that is done.
 
         Raises:
             GenloopError: MLflow fails, or other processes decide all the time.
@@ -91,7 +95,9 @@ class Ledger:
             with told_failure(f"{self.data}: MLflow does not take the decision", UNTOUCHED):
                 root = self._begin()
                 written = self.log.read(root)
-                if self.complete(written):
+                if rest := self.complete(written):
+                    if rest.kind == unless_completed:
+                        return rest
                     continue
                 proposal = propose(self._state(written))
                 if isinstance(proposal, Decision):
@@ -122,11 +128,10 @@ class Ledger:
         return str(model.tags[BEGINNING])
 
     def _state(self, written: list[Written]) -> State:
-        held = self.registry.aliases()
-        marked = tuple(version.number for version in self.registry.marked())
+        held, versions = self.registry.aliases(), self.registry.versions()
         now, tried_out, before = (held.get(alias, "") for alias in (CHAMPION, CHALLENGER, PREVIOUS))
-        aliases = Aliases(now, tried_out, before, marked)
-        champion = self.registry.version(aliases.champion) if aliases.champion else None
+        aliases = Aliases(now, tried_out, before, marked(versions))
+        champion = self.registry.known(versions[now]) if now else None
         return State(written[-1].decision if written else None, champion, aliases)
 
     def _carry_out(self, written: Written) -> None:
@@ -148,7 +153,7 @@ class Ledger:
             (CHAMPION, wanted.champion),  # at last, and in one step: there always is one
         ):
             if held.get(alias, "") != number and (not number or number in versions):
-                registry.point(alias, registry.version(number) if number else None)
-        registry.mark(wanted.rolled_back)
-        tell_outcome(registry, written.decision)
+                registry.point(alias, number)
+        registry.mark(wanted.rolled_back, versions)
+        tell_outcome(registry, versions, written.decision)
         self.log.close(written)

@@ -125,9 +125,6 @@ def roll_back(data: str, who: str, why: str) -> Decision:
     """
     ledger = _ledger(data)
     with told_failure(f"{data}: MLflow does not take the decision", UNTOUCHED):
-        rest = ledger.complete(ledger.read())
-        if rest and rest.kind == "rollback":
-            return rest
         if ledger.registry.model() is None:
             raise GenloopError(f"{data}: has no champion to go back from; 'python -m genloop promote RUN' makes one")
 
@@ -145,7 +142,7 @@ def roll_back(data: str, who: str, why: str) -> Decision:
         made = _decision(state, version, aliases, "rolled back", "rollback", who, why or "no reason given", "")
         return Proposal(made, [])
 
-    return ledger.settle(propose)
+    return ledger.settle(propose, unless_completed="rollback")
 
 
 def promote_by_hand(run: str, weights: str, who: str, why: str) -> Decision | None:

@@ -1,7 +1,7 @@
 """The registered model of a data set: a version per promoted or tried weights, and the aliases that point to them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlparse
 
@@ -61,6 +61,11 @@ def connected() -> MlflowClient:
     return patient(book.client)
 
 
+def marked(versions: Mapping[str, ModelVersion]) -> tuple[str, ...]:
+    """Return the numbers of the versions that were rolled back, the oldest first."""
+    return tuple(sorted((number for number, each in versions.items() if ROLLED_BACK in each.tags), key=int))
+
+
 def registered_data() -> list[str]:
     """Return the data sets that have a registered model."""
     found = connected().search_registered_models(f"name LIKE '{EXPERIMENTS}%'")
@@ -108,16 +113,16 @@ class Registry:
         Raises:
             GenloopError: it is none of genloop's.
         """
-        return self._version(self.client.get_model_version(self.name, number))
+        return self.known(self.client.get_model_version(self.name, number))
 
     def versions(self) -> dict[str, ModelVersion]:
-        """Return all versions as MLflow has them, by their numbers."""
+        """Return all versions as MLflow has them, by their numbers: one request, where each by itself takes two."""
         return {str(each.version): each for each in self.client.search_model_versions(f"name = '{self.name}'")}
 
     def find(self, run: str, weights: str) -> Version | None:
         """Return the version of these weights, the first where several processes have made one at once."""
         query = f"name = '{self.name}' and tags.`{WEIGHTS}` = '{weights}' and tags.`{RUN}` = '{run}'"
-        found = map(self._version, self.client.search_model_versions(query))
+        found = map(self.known, self.client.search_model_versions(query))
         return min(found, key=lambda version: int(version.number), default=None)
 
     def register(self, run: str, weights: str, seeds: Sequence[Named] = ()) -> Version:
@@ -144,7 +149,7 @@ class Registry:
         made = self.client.create_model_version(
             self.name, place, run_id, tags, await_creation_for=0, model_id=source.model_id
         )
-        first = self.find(run, weights) or self._version(made)
+        first = self.find(run, weights) or self.known(made)
         if first.number != str(made.version):  # another process was faster; nobody has been told of ours
             self.client.delete_model_version(self.name, str(made.version))
         return first
@@ -159,31 +164,26 @@ class Registry:
                 raise
             return found
 
-    def point(self, alias: str, version: Version | None) -> None:
-        """Have an alias point to a version, or to none."""
-        if version:
-            self.client.set_registered_model_alias(self.name, alias, version.number)
+    def point(self, alias: str, number: str) -> None:
+        """Have an alias point to the version of a number, or with "" to none."""
+        if number:
+            self.client.set_registered_model_alias(self.name, alias, number)
         else:
             self.client.delete_registered_model_alias(self.name, alias)
 
-    def mark(self, rolled_back: Sequence[str]) -> None:
-        """Mark the versions of these numbers as rolled back, and no other."""
-        for number, each in self.versions().items():
+    def mark(self, rolled_back: Sequence[str], versions: Mapping[str, ModelVersion]) -> None:
+        """Mark those of the versions that have these numbers as rolled back, and no other."""
+        for number, each in versions.items():
             wanted, marked = number in rolled_back, ROLLED_BACK in each.tags
             if wanted and not marked:
                 self.client.set_model_version_tag(self.name, number, ROLLED_BACK, "true")
             elif marked and not wanted:
                 self.client.delete_model_version_tag(self.name, number, ROLLED_BACK)
 
-    def marked(self) -> list[Version]:
-        """Return the versions that were rolled back, the oldest first."""
-        query = f"name = '{self.name}' and tags.`{ROLLED_BACK}` = 'true'"
-        found = map(self._version, self.client.search_model_versions(query))
-        return sorted(found, key=lambda version: int(version.number))
-
     def rolled_back(self) -> frozenset[str]:
         """Return the hashes of the weights that were rolled back."""
-        return frozenset(version.weights for version in self.marked())
+        versions = self.versions()
+        return frozenset(self.known(versions[number]).weights for number in marked(versions))
 
     def logged(self, run: str, weights: str) -> str:
         """Return the id of the MLflow run of these weights.
@@ -208,7 +208,12 @@ class Registry:
         told = f"{label(run, weights)}: MLflow run {run_id} has no model"
         raise GenloopError(f"{told}; run 'python -m genloop sync {run}' where its weights are")
 
-    def _version(self, found: ModelVersion) -> Version:
+    def known(self, found: ModelVersion) -> Version:
+        """Return a version of MLflow as one of ours.
+
+        Raises:
+            GenloopError: it is none of genloop's.
+        """
         tags = found.tags
         if RUN not in tags or WEIGHTS not in tags:
             told = f"version {found.version} of {self.name} in MLflow was not registered by genloop"
