@@ -15,12 +15,18 @@ ODD = (
     "%", "%q", "%Y", "%z", "%Y-%m-%d", "[", "{", "]", "}", ": ", "- ", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e308", "1e-320", "1.0e+400", "٣", "½",
 )  # fmt: skip
 KEYS = (
-    "data", "runs", "modality", "family", "epochs", "batch", "width", "latent", "lr", "loss", "penalty", "seed", "size", "channels", "columns", "rules", "holdout", "reference",
+    "data", "runs", "modality", "family", "epochs", "batch", "width", "latent", "lr", "loss", "penalty", "seed", "size", "channels", "columns", "rules", "holdout", "holdout_by", "reference",
     "count", "networks", "sample", "where", "label", "evaluate", "trainer", "devices", "limits", "memory", "kind", "values", "format", "decimals", "records_seen", "zzz", "__class__",
 )  # fmt: skip
 VALID: dict[str, Any] = {
     "data": {
-        "mine": {"modality": "image", "size": 16, "holdout": 0.2, "reference": {"count": 50, "epochs": 1}},
+        "mine": {
+            "modality": "image",
+            "size": 16,
+            "holdout": 0.2,
+            "holdout_by": "content",
+            "reference": {"count": 50, "epochs": 1},
+        },
         "rows": {"modality": "table", "rules": ["end >= start", "total = price + tip"], "columns": {"age": "integer"}},
     },
     "runs": {
@@ -219,7 +225,11 @@ def as_csv(columns: dict[str, list[str]], generator: Generator) -> bytes:
 
 def make_table_choices(generator: Generator) -> dict[str, Any]:
     """Return choices of ``data:`` for a table, some of them odd."""
-    choices: dict[str, Any] = {"modality": "table", "holdout": pick(generator, (0.2, 0.001, 0.999))}
+    choices: dict[str, Any] = {
+        "modality": "table",
+        "holdout": pick(generator, (0.2, 0.001, 0.999)),
+        "holdout_by": pick(generator, ("place", "content")),
+    }
     if generator.random() < 0.3:
         kinds = ("integer", "float", "boolean", "category", "datetime", "key", "constant", "omit")
         choices["columns"] = {f"c{int(generator.integers(3))}": {"kind": pick(generator, kinds)}}

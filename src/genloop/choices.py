@@ -9,6 +9,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+HoldoutBy = Literal["place", "content"]  # content: a record keeps its side when data grow
 
 
 class Choices(BaseModel):
@@ -44,6 +45,7 @@ class ImagePrepare(Choices):
     channels: Literal[1, 3] | None = None  # None: 1 where every picture is gray, else 3; arrays keep theirs
     resize: Literal["crop", "pad", "stretch"] = "crop"  # crop distorts nothing and invents nothing
     holdout: Share = 0.2  # share of each class that is kept for testing, where the data has no split of its own
+    holdout_by: HoldoutBy = "place"  # in the order of the pictures: meets the share exactly
     seed: Seed = 0  # of the split
     on_bad_record: Literal["fail", "set_aside"] = "fail"  # what to do with a picture that cannot be read
     bad_limit: Share = 0.05  # more than this share of bad records stops even where they are set aside
@@ -139,6 +141,7 @@ class TablePrepare(Choices):
     # Hold in every real row and in every generated one.
     rules: Annotated[tuple[Annotated[str, AfterValidator(_check_rule)], ...], BeforeValidator(_as_tuple)] = ()
     holdout: Share = 0.2  # share of the rows that is kept for testing, where the data has no split of its own
+    holdout_by: HoldoutBy = "place"  # in the order of the rows: meets the share exactly
     seed: Seed = 0  # of the split
 
 

@@ -259,6 +259,13 @@ class DeliveryModule(Protocol):
         """Return what is new in ``now``, a prepared folder, and tests of whether it is like what is in ``before``."""
         ...
 
+    def split_hashes(self, before: Path, now: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return a number for each training record of ``before`` and each held-out one of ``now``, as uint64.
+
+        Equal records have equal numbers; their keys are no part of them.
+        """
+        ...
+
 
 def raw(modality: str) -> RawModule:
     """Return the module that prepares raw data of this modality."""

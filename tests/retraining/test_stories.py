@@ -1,5 +1,6 @@
 """What happens on GitHub, told to the end: each story begins with a champion, and with fresh machines."""
 
+import re
 import shutil
 import subprocess
 import time
@@ -137,7 +138,7 @@ def test_a_copier_is_refused(world: World) -> None:
 def test_a_broken_delivery_stops_before_training_and_new_data_are_trained_on_and_judged(
     world: World,
 ) -> None:
-    before = world.state()
+    before, former = world.state(), world.champion()
 
     def deliver(folder: Path) -> None:
         for number in range(60):
@@ -162,6 +163,10 @@ def test_a_broken_delivery_stops_before_training_and_new_data_are_trained_on_and
     assert told.outcome["data"] == {"shapes": "promoted"}
     assert "60 new records" in told.summary
     assert "was scored again as today's runs are" in told.summary
+    (seen,) = re.findall(
+        rf"shapes: of (\d+) records that are held out now, {former} was trained on (\d+)", told.summary
+    )
+    assert 0 < int(seen[1]) < int(seen[0]), "the split is drawn anew by place"
 
 
 def test_a_delivery_that_cannot_be_read_stops_with_its_file(world: World) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
 
+from genloop.splitting import equal_before
+
 Known = UInt64[np.ndarray, " known"]
 New = UInt64[np.ndarray, " new"]
 
@@ -22,11 +24,7 @@ def compare_contents(before: UInt64[np.ndarray, " before"], now: UInt64[np.ndarr
     If equal records counted once, a delivery of common rows would have none that is new but its rare ones, and these
     would never look like the known ones.
     """
-    order = np.argsort(now, kind="stable")
-    ordered = now[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    again = np.arange(len(ordered)) - first  # equal records that were counted already
-    new = np.sort(order[again >= occurrences(before, ordered)])
+    new = np.flatnonzero(equal_before(now) >= occurrences(before, now))
     return Contents(new, len(before) - (len(now) - len(new)))
 
 

@@ -89,6 +89,16 @@ def compare(before: Path, now: Path, drift: Drift) -> Compared:
     return Compared(*sizes, len(found.new), found.gone, tuple(findings), tuple(trials), names)
 
 
+def split_hashes(before: Path, now: Path) -> tuple[UInt64[np.ndarray, " trained"], UInt64[np.ndarray, " held_out"]]:
+    """Return a number for each training picture of ``before`` and each held-out one of ``now``, equal for equal ones.
+
+    Raises:
+        GenloopError: a folder is damaged.
+    """
+    known, asked = Pictures.open(before), Pictures.open(now)
+    return known.hashes()[: len(known.splits[0])], asked.hashes()[len(asked.splits[0]) :]
+
+
 def _shape(schema: PictureSchema) -> tuple[int, int, int]:
     return schema.channels, schema.height, schema.width
 

@@ -20,6 +20,7 @@ from genloop.retraining.pipeline import pull
 from genloop.retraining.plan import Plan
 from genloop.tracking.lookup import Logbook
 from genloop.tracking.promotion import champion
+from genloop.tracking.registry import Version
 from genloop.versions import Lock, hash_in, parse_lock
 from genloop.workspace import environment_without, git
 
@@ -65,7 +66,8 @@ def _checked(name: str, params: Params) -> Delivery:
             plugins.raw(modality).prepare(raw, read_choices(_choices(name), Prepare), now)
         except GenloopError as error:
             return Delivery(name, 0, 0, (Finding("raw data", str(error), broken=True),))
-        earlier = _champions(name) or _committed(name)
+        holder = champion(name)
+        earlier = (champions_data(holder) if holder else None) or _committed(name)
         if earlier is None:
             return _told(name, "the first data; there is nothing to compare them with")
         if earlier.choices != dvc_hash(_choices(name)):
@@ -83,11 +85,10 @@ def _told(name: str, line: str) -> Delivery:
     return Delivery(name, 0, 0, (Finding("data", line, broken=False),))
 
 
-def _champions(name: str) -> Earlier | None:
-    """Return what the champion was trained on, as far as MLflow keeps what it was made of."""
-    holder = champion(name)
-    lock = Logbook().lock_of(holder.mlflow[0]) if holder else None
-    return _in_lock(name, f"the data of the champion {holder.label}", lock) if holder and lock else None
+def champions_data(holder: Version) -> Earlier | None:
+    """Return what a champion was trained on, as far as MLflow keeps what it was made of."""
+    lock = Logbook().lock_of(holder.mlflow[0])
+    return _in_lock(holder.data, f"the data of the champion {holder.label}", lock) if lock else None
 
 
 def _committed(name: str) -> Earlier | None:

@@ -10,6 +10,7 @@ from genloop.gate.champion import champion_entries
 from genloop.gate.choices import Gate
 from genloop.gate.ruling import Ruling, rule
 from genloop.identity import hash_json
+from genloop.retraining.seen import tell_seen
 from genloop.summary import read_entries
 from genloop.tracking.promotion import champion, decisions, rolled_back
 from genloop.tracking.registry import Version
@@ -73,4 +74,6 @@ def judge(case: Case, tell: Callable[[str], None]) -> Judged:
     """
     before = champion(case.data)
     against = champion_entries(before, case.entries[0], DATA, tell) if before else []
+    if before and (told := tell_seen(before, case.modality)):
+        tell(told)
     return Judged(case, before, rule(case.entries, against, case.gate, case.modality, rolled_back(case.data)))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genloop.comparison import Entry
+from genloop.deliveries.overlap import overlap
 from genloop.errors import GenloopError
 from genloop.illustrations import Illustration
 from genloop.report.facts import ReportFacts, read_training
@@ -61,8 +62,9 @@ class Telling:
         self.notes.append(f"{name}: data or scoring changed, {how}")
         prepared = f"data/prepared/{self.now.data[name]}"
         if before_hashes.get(prepared) != hashes[prepared]:
-            told = "may be among those that the base was trained on, which flatters it"
-            self.notes.append(f"{name}: the data changed: records that are held out now {told}")
+            folders = (trial.folder / "prepared" / trial.data[name] for trial in (self.before, self.now))
+            told = overlap(known_runs(self.now.folder)[name]["modality"], *folders).told_of("the base")
+            self.notes.append(f"{name}: the data changed: {told}")
         return entry
 
     def _note(self, name: str, now: Entry) -> None:

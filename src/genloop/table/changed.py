@@ -7,7 +7,8 @@ import pandas as pd
 
 from genloop.deliveries.findings import Finding
 from genloop.table.encoding.columns import Column
-from genloop.table.plain import FORMS, Pair
+from genloop.table.encoding.contents import FORMS
+from genloop.table.plain import Pair
 
 SHOWN = 3  # values that a line names
 NONE: Mapping[str, str] = {}

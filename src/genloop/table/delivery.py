@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Int, UInt64
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from genloop.deliveries.chances import Learner, told_apart
@@ -15,7 +15,8 @@ from genloop.deliveries.repeated import repeated
 from genloop.randomness import keyed_generator
 from genloop.table.changed import changes, examples
 from genloop.table.drift import Known, compare_column
-from genloop.table.plain import Form, Pair, hash_rows, read_columns, rows_at
+from genloop.table.encoding.contents import Form
+from genloop.table.plain import Pair, hash_rows, read_columns, rows_at
 from genloop.table.scores.learners import Features, without_empty
 
 MOST = 5_000  # rows of either side whose values are looked at
@@ -56,6 +57,19 @@ def compare(before: Path, now: Path, drift: Drift) -> Compared:
     names = (ROWS, *columns)
     findings = tuple(changes(columns, delivered, strange))
     return Compared(len(hashes[0]), len(hashes[1]), len(found.new), found.gone, findings, tuple(trials), names)
+
+
+def split_hashes(before: Path, now: Path) -> tuple[UInt64[np.ndarray, " trained"], UInt64[np.ndarray, " held_out"]]:
+    """Return a number for each training row of ``before`` and each held-out one of ``now``, by the columns of both.
+
+    Raises:
+        GenloopError: a folder is damaged.
+    """
+    columns, delivered = read_columns(before), read_columns(now)
+    pairs = [Pair.of(column, delivered[name]) for name, column in columns.items() if name in delivered]
+    forms: dict[str, Form] = {pair.name: pair.form for pair in pairs if pair.form}
+    trained = hash_rows(before, columns, forms, splits=["train"])
+    return trained, hash_rows(now, delivered, forms, splits=["test"])
 
 
 def _can_be_tested(pair: Pair) -> bool:

@@ -10,8 +10,9 @@ from genloop.deliveries.chances import beyond, distance, more, other, shares
 from genloop.deliveries.findings import Trial
 from genloop.randomness import keyed_generator
 from genloop.table.encoding.columns import moments
+from genloop.table.encoding.contents import Form
 from genloop.table.encoding.rows import DAY
-from genloop.table.plain import Form, Pair
+from genloop.table.plain import Pair
 
 SHOWN = 5  # values that a line names
 

@@ -1,9 +1,8 @@
 """Prepared rows in blocks and in one form, so that rows of two preparations can be compared as content."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,20 +11,10 @@ import pyarrow.parquet
 from jaxtyping import Int, UInt64
 
 from genloop.reading import damaged, read_json
-from genloop.table.encoding.columns import Column, Kind, microseconds, write
-from genloop.table.scores.metrics import hashes
+from genloop.table.encoding.columns import Column
+from genloop.table.encoding.contents import BLOCK, FORMS, Form, hashes, plain
 
-BLOCK = 65_536  # rows in memory at a time
-Form = Literal["number", "date", "words", "mixed"]
-FORMS: dict[Kind, Form | None] = {
-    "integer": "number",
-    "float": "number",
-    "datetime": "date",
-    "boolean": "words",
-    "category": "words",
-    "constant": "words",
-    "key": None,  # tells rows apart and nothing else
-}
+SPLITS = "train", "test"
 
 
 @dataclass(frozen=True)
@@ -59,13 +48,15 @@ def read_columns(folder: Path) -> dict[str, Column]:
         raise damaged(path, error) from None
 
 
-def blocks(folder: Path, columns: dict[str, Column], forms: dict[str, Form]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of both splits, a block at a time, each value in its column's form.
+def blocks(
+    folder: Path, columns: dict[str, Column], forms: dict[str, Form], splits: Sequence[str] = SPLITS
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the splits, a block at a time, each value in its column's form.
 
     Raises:
         GenloopError: a file is damaged.
     """
-    for split in ("train", "test"):
+    for split in splits:
         path = folder / f"{split}.parquet"
         try:
             with pa.parquet.ParquetFile(path) as file:
@@ -78,30 +69,16 @@ def blocks(folder: Path, columns: dict[str, Column], forms: dict[str, Form]) -> 
             raise damaged(path, error) from None
 
 
-def plain(column: Column, values: pd.Series, form: Form) -> pd.Series:
-    """Return numbers and dates as floats, not a number where one is missing; all else as text, as it was written."""
-    if form == "number":
-        return pd.Series(values.to_numpy(dtype=float, na_value=np.nan))
-    if form == "date":
-        return pd.Series(np.where(values.isna(), np.nan, microseconds(values).astype(float)))
-    if form == "words" and column.kind != "boolean":
-        return values.astype("string")
-    texts = write(column, values).mask(values.isna())
-    if form == "mixed":  # 12.50 and 12.5 are one number, whichever of the two kinds tells it
-        numbers = pd.to_numeric(texts, errors="coerce")
-        texts = numbers.map(repr, na_action="ignore").astype("string").fillna(texts)
-    return texts
-
-
 def hash_rows(
     folder: Path,
     columns: dict[str, Column],
     forms: dict[str, Form],
     look: Callable[[pd.DataFrame], None] = lambda block: None,
+    splits: Sequence[str] = SPLITS,
 ) -> UInt64[np.ndarray, " rows"]:
-    """Return a number for each row of both splits, the same for equal rows, and have each block looked at."""
+    """Return a number for each row of the splits, the same for equal rows, and have each block looked at."""
     found = [np.empty(0, np.uint64)]
-    for block in blocks(folder, columns, forms):
+    for block in blocks(folder, columns, forms, splits):
         found.append(hashes(block) if forms else np.zeros(len(block), np.uint64))
         look(block)
     return np.concatenate(found)

@@ -37,7 +37,7 @@ def prepare(raw: Path, choices: ImagePrepare, out: Path) -> None:
         warnings.simplefilter("ignore")  # what Pillow thinks of a file's metadata; what cannot be decoded is an error
         found = find_source(raw, choices.format, scratch)
         source = _without_single_class(found.source)
-        splits = split_records(source, choices.holdout, choices.seed, raw)
+        splits = split_records(source, choices, raw)
         used = np.flatnonzero(splits != "validation")
         measured = survey(source, used)
         shape = choose_shape(source, used, measured, choices, raw)
@@ -50,7 +50,7 @@ def prepare(raw: Path, choices: ImagePrepare, out: Path) -> None:
             check_splits(source.labels, source.classes, kept["train"], kept["test"], raw)
             write_labels(source, kept, folder)
             write_json(folder / "schema.json", build_schema(source, kept["train"], shape))
-            report = build_report(found, source, splits, measured, written)
+            report = build_report(found, source, splits, measured, written, choices.holdout_by)
             write_json(folder / "report.json", report)
     leaked = report["duplicates"]["test_in_train"]
     if leaked:

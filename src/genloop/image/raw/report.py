@@ -4,16 +4,18 @@ from typing import Any
 
 import numpy as np
 
+from genloop.choices import HoldoutBy
 from genloop.image.raw.duplicates import find_duplicates
 from genloop.image.raw.recognize import Found
 from genloop.image.raw.source import Source
 from genloop.image.raw.write import Written
+from genloop.splitting import DRAWN
 
 LISTED = 20  # ignored files, and records left out, that are named
 
 
 def build_report(
-    found: Found, source: Source, splits: np.ndarray, measured: np.ndarray, written: Written
+    found: Found, source: Source, splits: np.ndarray, measured: np.ndarray, written: Written, holdout_by: HoldoutBy
 ) -> dict[str, Any]:
     """Return the report; ``splits`` are of all records of the source, ``measured`` of those that were to be written."""
     train, test = written.kept["train"], written.kept["test"]
@@ -26,7 +28,7 @@ def build_report(
         "unpacked": found.unpacked,
         "notes": source.notes,
         "found": len(source.names) + len(source.bad),
-        "split": "official" if official else "drawn",
+        "split": "official" if official else DRAWN[holdout_by],
         "train": len(train),
         "test": len(test),
         "left_out": {"validation": len(left_out), "named": [source.names[index] for index in left_out[:LISTED]]},

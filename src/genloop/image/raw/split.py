@@ -1,14 +1,20 @@
-"""Which records are held out: by the split that the data brings, or by a seeded, stratified one."""
+"""Which records are held out: by the split that the data brings, or by a seeded one, of each class its share."""
 
+import hashlib
 import re
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from genloop.choices import ImagePrepare
 from genloop.errors import GenloopError
-from genloop.image.raw.source import Source
+from genloop.image.raw.source import Encoded, Source
+from genloop.image.raw.survey import each
 from genloop.randomness import keyed_generator
+from genloop.splitting import held_out_by_content
 
+BLOCK = 2**20  # bytes of a file in memory at a time
 NAMES = {
     "train": "train",
     "training": "train",
@@ -71,7 +77,36 @@ def stratified_split(labels: np.ndarray | None, count: int, holdout: float, seed
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
 
 
-def split_records(source: Source, holdout: float, seed: int, place: object) -> np.ndarray:
+def held_out_pictures(source: Source, pictures: np.ndarray, holdout: float, seed: int) -> np.ndarray:
+    """Return which of the pictures are held out, [pictures], by what is stored of each; equal ones end on one side.
+
+    Each class gives its share about, and at least one picture of two that are unlike.
+    """
+    contents = np.frombuffer(b"".join(each(source, pictures, "read pictures", stored_hash)), np.uint64)
+    labels = np.zeros(len(pictures)) if source.labels is None else source.labels[pictures]
+    held_out = np.zeros(len(pictures), dtype=bool)
+    for label in np.unique(labels):
+        group = labels == label
+        held_out[group] = held_out_by_content(contents[group], holdout, seed)
+    return held_out
+
+
+def stored_hash(encoded: Encoded) -> bytes:
+    """Return eight bytes that stand for a picture as it is stored; those of nothing, where it cannot be read."""
+    found = hashlib.blake2b(digest_size=8)
+    if isinstance(encoded, np.ndarray):
+        found.update(f"{encoded.dtype} {encoded.shape}".encode())
+        found.update(encoded.tobytes())
+    elif isinstance(encoded, bytes):
+        found.update(encoded)
+    else:
+        with suppress(OSError), encoded.open("rb") as file:  # what cannot be read is told when it is decoded
+            while block := file.read(BLOCK):
+                found.update(block)
+    return found.digest()
+
+
+def split_records(source: Source, choices: ImagePrepare, place: object) -> np.ndarray:
     """Return train, test or validation for each record: the data's own split, else a drawn one of what is to train on.
 
     A drawn split is of all records, before any is decoded; so one that is set aside later moves no other.
@@ -79,12 +114,19 @@ def split_records(source: Source, holdout: float, seed: int, place: object) -> n
     splits = np.array(source.splits or ["train"] * len(source.names))
     if "test" not in splits:
         usable = np.flatnonzero(splits == "train")
-        labels = None if source.labels is None else source.labels[usable]
         if len(usable):
-            splits[usable[stratified_split(labels, len(usable), holdout, seed)[1]]] = "test"
+            splits[_drawn(source, usable, choices)] = "test"
     train, test = (np.flatnonzero(splits == split).tolist() for split in ("train", "test"))
     check_splits(source.labels, source.classes, train, test, place)
     return splits
+
+
+def _drawn(source: Source, usable: np.ndarray, choices: ImagePrepare) -> np.ndarray:
+    """Return the indices of those of the usable records that are held out."""
+    if choices.holdout_by == "content":
+        return usable[held_out_pictures(source, usable, choices.holdout, choices.seed)]
+    labels = None if source.labels is None else source.labels[usable]
+    return usable[stratified_split(labels, len(usable), choices.holdout, choices.seed)[1]]
 
 
 def check_splits(

@@ -1,18 +1,20 @@
 """From what people have to typed rows and codes: reads a table, tells its columns, splits it and writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genloop.choices import TablePrepare
+from genloop.choices import HoldoutBy, TablePrepare
 from genloop.errors import GenloopError
 from genloop.outputs import check_disk, replace_folder, write_json
 from genloop.randomness import keyed_generator
+from genloop.splitting import DRAWN, held_out_by_content, tell_repeats_apart
 from genloop.table.encoding.association import association
 from genloop.table.encoding.columns import Column, instead
+from genloop.table.encoding.contents import row_hashes
 from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules, read_rules
 from genloop.table.raw.infer import empty
@@ -30,12 +32,15 @@ def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
     """
     paths = find_tables(raw)
     tables = {split: read_table(path) for split, path in paths.items()}
-    raw_rows, tests = _joined(raw, {split: table.frame for split, table in tables.items()}, choices)
+    raw_rows = _joined(raw, {split: table.frame for split, table in tables.items()})
     told = _told(raw_rows, next(iter(tables.values())).types, choices, raw)
     columns = tuple(column for column, _ in told)
     frame = pd.DataFrame({column.name: values for column, values in told})
     rules = read_rules(choices.rules, columns)
     check_rules(rules, frame, {column.name: column for column in columns}, raw)
+    tests = (
+        np.arange(len(frame)) >= len(tables["train"].frame) if "test" in tables else held_out(frame, columns, choices)
+    )
     train, test = (frame[mask].reset_index(drop=True) for mask in (~tests, tests))
     for column in columns:
         if train[column.name].isna().all():
@@ -50,7 +55,7 @@ def prepare(raw: Path, choices: TablePrepare, out: Path) -> None:
             rows.to_parquet(folder / f"{split}.parquet", index=False)
             np.save(folder / f"{split}.npy", encoding.encode(rows)[0])
         write_json(folder / "schema.json", _schema(encoding, train))
-        write_json(folder / "report.json", _report(paths, tables, columns, train, test))
+        write_json(folder / "report.json", _report(paths, tables, columns, train, test, choices.holdout_by))
 
 
 def _told(
@@ -82,8 +87,21 @@ def _schema(encoding: Encoding, train: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return all rows, and which of them are held out: those of the data's own test file, or a share drawn by a key."""
+def held_out(frame: pd.DataFrame, columns: Sequence[Column], choices: TablePrepare) -> np.ndarray:
+    """Return which rows are held out, a share drawn by a key; at least one.
+
+    By content, keys are no part of a row, and of equal rows each is drawn by itself.
+    """
+    if choices.holdout_by == "content":
+        return held_out_by_content(tell_repeats_apart(row_hashes(frame, columns)), choices.holdout, choices.seed)
+    found = np.zeros(len(frame), dtype=bool)
+    shuffled = keyed_generator(choices.seed, "split", 0).permutation(len(frame))
+    found[shuffled[: max(round(len(frame) * choices.holdout), 1)]] = True
+    return found
+
+
+def _joined(raw: Path, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all files."""
     names = [list(frame.columns) for frame in frames.values()]
     if any(other != names[0] for other in names):
         strange = sorted(set(names[0]).symmetric_difference(names[1])) or names[1]
@@ -97,12 +115,7 @@ def _joined(raw: Path, frames: dict[str, pd.DataFrame], choices: Any) -> tuple[p
     joined = pd.concat(frames.values(), ignore_index=True)
     if len(joined) < FEWEST:
         raise GenloopError(f"{raw}: {len(joined)} rows are too few to learn from; at least {FEWEST} are needed")
-    if "test" in frames:
-        return joined, np.arange(len(joined)) >= len(frames["train"])
-    held_out = np.zeros(len(joined), dtype=bool)
-    shuffled = keyed_generator(choices.seed, "split", 0).permutation(len(joined))
-    held_out[shuffled[: max(round(len(joined) * choices.holdout), 1)]] = True
-    return joined, held_out
+    return joined
 
 
 def _report(
@@ -111,6 +124,7 @@ def _report(
     columns: tuple[Column, ...],
     train: pd.DataFrame,
     test: pd.DataFrame,
+    holdout_by: HoldoutBy,
 ) -> dict[str, Any]:
     """Return what was found and decided, for people."""
     forms = {
@@ -122,7 +136,7 @@ def _report(
     seen, held_out = train.drop(columns=keys), test.drop(columns=keys)
     return {
         "files": forms,
-        "split": "official" if len(tables) > 1 else "drawn",
+        "split": "official" if len(tables) > 1 else DRAWN[holdout_by],
         "train": len(train),
         "test": len(test),
         "columns": {column.name: column.kind for column in columns},

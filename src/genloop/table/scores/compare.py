@@ -18,9 +18,10 @@ from genloop.randomness import keyed_generator
 from genloop.reading import damaged, read_array, read_json
 from genloop.scored import Scored, find_copies
 from genloop.table.encoding.columns import Column, parse
+from genloop.table.encoding.contents import hashes
 from genloop.table.scores import copies
 from genloop.table.scores.judge import MOST, Judge
-from genloop.table.scores.metrics import hashes, is_number
+from genloop.table.scores.metrics import is_number
 
 VERSION = 2  # of the scores: figures of different versions are not compared
 UNSCORED = ("key", "constant")  # kinds that say nothing of a generator

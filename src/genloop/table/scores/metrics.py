@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import ks_2samp
 
 from genloop.table.encoding.association import cramers_v
+from genloop.table.encoding.contents import hashes
 
 BINS = 10  # of equal width over the real range, into which numbers are put beside categories
 STRONG_CORRELATION, STRONG_ASSOCIATION = 0.5, 0.3  # of real pairs that are strongly related
@@ -67,11 +68,6 @@ def missing_similarity(real: pd.Series, synthetic: pd.Series) -> float:
 def is_new(training: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     """Return whether each row is equal to no training row: [rows]."""
     return ~np.isin(hashes(rows), hashes(training))
-
-
-def hashes(rows: pd.DataFrame) -> np.ndarray:
-    """Return a number for each row, the same for equal rows."""
-    return pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
 
 def total_variation(real: pd.Series, synthetic: pd.Series) -> float:
