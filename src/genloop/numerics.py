@@ -17,11 +17,17 @@ def seed_noise(seed: int) -> None:
         torch.cuda.manual_seed_all(seed)
 
 
-def make_reproducible(threads: int, deterministic_kernels: bool = True) -> None:
-    """Fix the number of threads, which decides the order of sums, and refuse kernels without a deterministic form."""
+def make_reproducible(threads: int, deterministic_kernels: bool = True, compiled: bool = False) -> None:
+    """Fix the number of threads, which decides the order of sums, and refuse kernels without a deterministic form.
+
+    Where networks will be compiled, the compiler is told too; to import it takes a second.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # matrix products of a GPU ask for it, before the first
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic_kernels)
+    if compiled:
+        torch.use_deterministic_algorithms(deterministic_kernels)
+    else:
+        torch.set_deterministic_debug_mode("error" if deterministic_kernels else "default")
     # Filling memory that is about to be overwritten costs time and changes nothing.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -40,14 +40,14 @@ SAMPLES: dict[tuple[str, str], Any] = {
 @contextmanager
 def as_in_the_pipeline(threads: int) -> Iterator[None]:
     """Compute as a stage does, and leave the process as it was: its generator, its threads, its kernels."""
-    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     with torch.random.fork_rng(devices=[]):
         try:
             make_reproducible(threads)  # each time: a thread of a server may have a number of threads of its own
             yield
         finally:
             torch.set_num_threads(before)
-            torch.use_deterministic_algorithms(strict)
+            torch.set_deterministic_debug_mode(strict)
 
 
 class Served:

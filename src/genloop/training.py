@@ -69,7 +69,7 @@ def train(name: str, run: Gan | Vae, prepared: Path, out: Path, state: Path, obs
     """
     alone = nullcontext() if process_rank() else Alone(name, state)  # further processes of a training follow its first
     with alone, explained(state), refused_kernels_named(name):
-        make_reproducible(run.threads, run.trainer.deterministic)
+        make_reproducible(run.threads, run.trainer.deterministic, run.trainer.compile)
         training, failure = _fit(name, run, prepared, state, observer)
         good = failure is None or are_finite(training.networks())
         if process_rank() == 0:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
 
 from genloop.table.scores.metrics import (
     Pairs,
     column_coverage,
     column_shape,
     column_shapes,
+    distribution_distance,
     missing_similarity,
     total_variation,
 )
@@ -78,6 +80,16 @@ def test_parity_of_shapes_and_trends(name: str) -> None:
     assert pairs.trends(synthetic) == pytest.approx(trends)
     meant = {(row["Column 1"], row["Column 2"]) for row in strong["Column Pair Trends"] if row["Meets Threshold?"]}
     assert set(pairs.strong()) == meant
+
+
+@pytest.mark.parametrize(("count", "values"), [(1, 3), (40, 4), (500, 10_000), (3_000, 50)])
+def test_the_distance_of_distributions_is_that_of_scipy(count: int, values: int) -> None:
+    generator = np.random.default_rng(count)
+    sides = (generator.integers(0, values, size) / 7 for size in (count, 2 * count + 1))
+    first, second = (side[generator.permutation(len(side))] for side in sides)
+    assert distribution_distance(first, second) == ks_2samp(first, second, method="asymp").statistic
+    assert distribution_distance(first, first) == 0
+    assert distribution_distance(first, first + 10 * values) == 1
 
 
 def test_coverage_and_missing_values_by_hand() -> None:

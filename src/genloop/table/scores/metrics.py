@@ -5,7 +5,6 @@ from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
 from genloop.table.encoding.association import cramers_v
 from genloop.table.encoding.contents import hashes
@@ -43,8 +42,19 @@ def column_shape(real: pd.Series, synthetic: pd.Series) -> float:
     if not all(map(len, present)):
         return 0.0
     if is_number(real):
-        return 1 - float(ks_2samp(*map(numbers, present), method="asymp").statistic)
+        return 1 - distribution_distance(*map(numbers, present))
     return 1 - total_variation(*present)
+
+
+def distribution_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest distance between the distribution functions of two sets of numbers (Kolmogorov and Smirnov).
+
+    It is what ``scipy.stats.ks_2samp`` gives, without the chance of it, which takes most of the time there.
+    """
+    sides = np.sort(first), np.sort(second)
+    everything = np.concatenate(sides)
+    below, below_second = (np.searchsorted(side, everything, side="right") / len(side) for side in sides)
+    return float(np.abs(below - below_second).max())
 
 
 def column_coverage(real: pd.Series, synthetic: pd.Series) -> float:
