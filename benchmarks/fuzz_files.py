@@ -90,6 +90,7 @@ def write_choices(generator: Generator, folder: Path) -> None:
     choices: dict[str, Any] = {
         "modality": "image",
         "on_bad_record": pick(generator, ("fail", "set_aside")),
+        "holdout_by": pick(generator, ("place", "content")),
         "bad_limit": 0.9,
     }
     if generator.random() < 0.05:

@@ -51,6 +51,9 @@ def test_a_better_challenger_is_promoted_once_the_server_answers_until_a_rollbac
     with Gateway(world.port, refuse_aliases) as gateway:  # the server goes down at promotion
         down = world.retrain(world.machine(), expect=FAULT, MLFLOW_TRACKING_URI=gateway.address)
     assert "train" in down.ran
+    assert "| shapes_vae | base | now |" in down.summary
+    assert "the weights are those of base" not in down.summary, "the base is the commit before its own"
+    assert f"head `{world.commits()[1][:7]}`" in down.summary
     assert world.champion() == former
     told = world.retrain(world.machine())
     assert told.outcome == {"outcome": "promoted", "data": {"shapes": "promoted"}}

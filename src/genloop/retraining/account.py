@@ -37,13 +37,13 @@ def story_of(course: Course, outcome: str, fault: str = "") -> Iterator[Story]:
         done = scored if course.judged or not fault else []  # before, the scores may be those of earlier weights
         yield Story(
             outcome=outcome,
-            head=(git("rev-parse", "HEAD") or "")[:7],
+            head=(git("rev-parse", course.base) or "")[:7],
             changed={name: course.plan.why(name) for name in course.plan.names("prepare", *SCORE)},
             trained=course.heard.trained,
             cached=course.heard.cached,
             deliveries=[Arrival(each.data, each.lines(), each.broken) for each in course.deliveries],
             decisions=list(_decisions(course)),
-            scores=_scores(done),
+            scores=_scores(course.base, done),
             pictures={name: list(_pictures(name)) for name in done} | _champions(course, Path(fetched)),
             notes=course.notes,
             faults=[fault] if fault else [],
@@ -63,9 +63,9 @@ def _decisions(course: Course) -> Iterator[Decided]:
             yield Decided(decision.data, decision.outcome, decision.why, (), decision.before, decision.after)
 
 
-def _scores(names: list[str]) -> list[str]:
+def _scores(base: str, names: list[str]) -> list[str]:
     try:
-        return scores_against("HEAD", names)
+        return scores_against(base, names)
     except GenloopError as error:  # as in a repository without a commit, or scores of an earlier version there
         return [str(error)]
 

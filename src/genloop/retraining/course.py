@@ -38,6 +38,7 @@ class Asked:
 class Course:
     """What a retraining has found and done so far; of one that fails half-way the summary tells just this."""
 
+    base: str = "HEAD"  # the commit that it began at, before its own
     plan: Plan = field(default_factory=lambda: Plan({}, ()))
     unrecorded: tuple[str, ...] = ()
     undecided: tuple[Case, ...] = ()

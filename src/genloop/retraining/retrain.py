@@ -34,6 +34,7 @@ def retrain(asked: Asked, course: Course) -> None:
         GaveWay: another retraining is at work, or the target has moved on.
         GenloopError: something failed; what was done so far is kept, and saying the same again goes on from there.
     """
+    course.base = git("rev-parse", "HEAD") or course.base
     params, publishing = read_params(Path("params.yaml"), DATA / "raw"), asked.publishing
     if publishing:
         check_committed()
