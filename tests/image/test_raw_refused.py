@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import struct
 import tarfile
 import zipfile
@@ -258,6 +259,18 @@ def test_a_damaged_row_group_is_refused(raw: Path) -> None:
     (raw / "x.parquet").write_bytes(content)
     with pytest.raises(GenloopError, match="cannot be read as Parquet"):
         run(raw)
+
+
+@pytest.mark.parametrize("choices", [{}, {"holdout_by": "content"}])
+def test_a_damaged_page_with_fewer_rows_is_refused(raw: Path, choices: dict[str, Any]) -> None:
+    pq.write_table(pa.table({"a": BYTES}), raw / "x.parquet", compression="none", use_dictionary=False)
+    content = bytearray((raw / "x.parquet").read_bytes())
+    assert content[14] == 2 * len(BYTES), "as Thrift writes the number of values"
+    content[14] = len(BYTES)
+    (raw / "x.parquet").write_bytes(content)
+    told = "x.parquet: column 'a' has 4 rows and the file says that it has 8; write it anew"
+    with pytest.raises(GenloopError, match=re.escape(told)):
+        run(raw, **choices)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +61,17 @@ def test_what_is_no_table_is_refused_by_its_line_or_column(case: str, tmp_path: 
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(GenloopError, match=message):
         read_table(tmp_path / "t.csv")
+
+
+def test_parquet_with_fewer_rows_than_it_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.arange(20.0)}), path, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    assert content[14] == 2 * 20, "as Thrift writes the number of values"
+    content[14] = 2 * 9
+    path.write_bytes(content)
+    with pytest.raises(GenloopError, match=r"t.parquet: has 9 rows and says that it has 20; write it anew"):
+        read_table(path)
 
 
 def test_broken_parquet_and_gzip_are_refused(tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def _broken(path: Path, error: Exception) -> GenloopError:
     return GenloopError(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())}); write it anew")
 
 
+def _check_whole(path: Path, column: str, found: int, stated: int) -> None:
+    """Check that a column of a file has as many rows as its footer says; a page that is damaged may have fewer."""
+    if found != stated:
+        told = f"column '{column}' has {found:,} rows and the file says that it has {stated:,}"
+        raise GenloopError(f"{path}: {told}; write it anew")
+
+
 def _picture_column(file: pq.ParquetFile, place: object) -> str:
     """Return the one column of bytes, of structs with bytes, or of lists of lists of numbers."""
     fields = {field.name: _storage(field.type) for field in file.schema_arrow}
@@ -127,9 +134,11 @@ def _labels(files: Sequence[pq.ParquetFile], paths: Sequence[Path], column: str)
     values = list[Any]()
     for file, path in zip(files, paths, strict=True):
         try:
-            values += file.read([column]).column(0).to_pylist()
+            found = file.read([column]).column(0).to_pylist()
         except BROKEN as error:
             raise _broken(path, error) from None
+        _check_whole(path, column, len(found), file.metadata.num_rows)
+        values += found
     return values
 
 
@@ -157,7 +166,7 @@ class Rows:
         return self._held[index - self._start]
 
     def _read(self) -> Iterator[tuple[int, list[Encoded]]]:
-        for path, start in zip(self.paths, self.starts, strict=False):
+        for path, start, end in zip(self.paths, self.starts, self.starts[1:], strict=False):
             try:
                 with _open(path) as file:
                     for batch in file.iter_batches(ROWS, columns=[self.column], use_threads=False):
@@ -166,6 +175,7 @@ class Rows:
                         start += len(values)
             except BROKEN as error:
                 raise _broken(path, error) from None
+            _check_whole(path, self.column, start, end)
 
 
 def _decoder(values: pa.Array) -> Callable[[pa.Array, Path], list[Encoded]]:

@@ -39,9 +39,11 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         with pyarrow.parquet.ParquetFile(path) as file:
             check_growth(path, memory_of(file.metadata))
             check_names(path, file.schema_arrow.names)
-            table = file.read()
+            table, stated = file.read(), file.metadata.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise GenloopError(f"{path}: is no Parquet file that can be read: {first_line(error)}; write it anew") from None
+    if len(table) != stated:
+        raise GenloopError(f"{path}: has {len(table):,} rows and says that it has {stated:,}; write it anew")
     kept = [index for index, name in enumerate(table.column_names) if not UNNAMED.fullmatch(name)]
     table = table.select(kept).replace_schema_metadata(None)  # which would make an index of columns
     types = {field.name: str(field.type) for field in table.schema}
