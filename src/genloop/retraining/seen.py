@@ -12,14 +12,14 @@ PREPARED = Path("data/prepared")
 
 
 def tell_seen(champion: Version, modality: str) -> str | None:
-    """Return a line on how many held-out records a champion was trained on; None: its data are those of today.
+    """Return a line on how many held-out records a champion was trained on; None: its data are those of today, or away.
 
     Raises:
         GenloopError: a folder of prepared records is damaged.
     """
     now, earlier = PREPARED / champion.data, champions_data(champion)
     lock = parse_lock(Path("dvc.lock").read_text(encoding="utf-8"))
-    if earlier is None or earlier.records == hash_in(lock, now.as_posix()):
+    if earlier is None or earlier.records == hash_in(lock, now.as_posix()) or not now.exists():
         return None
     with tempfile.TemporaryDirectory(prefix="genloop-") as scratch:
         before = Path(scratch) / "before"
