@@ -139,6 +139,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "zip: members of zeros": (zip_of_zeros, "x.zip: unpacks to 128 MiB or more from 0.2 MiB"),
     "zip: bzip2 within": (lambda raw: zip_by(raw, zipfile.ZIP_BZIP2), "x.zip: a.png is packed by an unusual method"),
     "zip: LZMA within": (lambda raw: zip_by(raw, zipfile.ZIP_LZMA), "x.zip: a.png is packed by an unusual method"),
+    "zip: no name": (lambda raw: zip_with(raw, ""), "x.zip: a member has no name; if you trust the archive"),
     "zip: a turned name": (lambda raw: zip_with(raw, "\u202egnp.exe.png"), "x.zip: \\u202egnp.exe.png holds a mark that turns the direction"),
     "gz: zeros": (lambda raw: idx_with(raw, gzip.compress(b"\0\0\x08\3" + struct.pack(">III", 2**10, 2**10, 2**10) + bytes(2**20))), "ubyte: unpacks to 1,024 MiB or more"),
     "npz: a way out": (lambda raw: npz_by(raw, "../../train_x.npy", npy("(2, 8, 8)", bytes(128))), "2 pictures are too few"),

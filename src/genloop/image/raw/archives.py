@@ -155,6 +155,8 @@ def _tar_members(archive: tarfile.TarFile, headers: _Headers, path: Path) -> Ite
 
 def _checked(name: str, path: Path) -> str:
     """Return a member's name with forward slashes, if it stays inside the folder that it is unpacked to."""
+    if not name:
+        raise _refused(path, "a member", "has no name")
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or re.match(r"[A-Za-z]:", name):
         raise _refused(path, name, "has an absolute path")
