@@ -17,6 +17,7 @@ ODD = (
 KEYS = (
     "data", "runs", "modality", "family", "epochs", "batch", "width", "latent", "lr", "loss", "penalty", "seed", "size", "channels", "columns", "rules", "holdout", "holdout_by", "reference",
     "count", "networks", "sample", "where", "label", "evaluate", "trainer", "devices", "limits", "memory", "kind", "values", "format", "decimals", "records_seen", "zzz", "__class__",
+    "gate", "scores", "rank", "seeds", "drift", "moving", "shift", "level", "at_least", "at_most", "not_worse_by", "recall", "frechet",
 )  # fmt: skip
 VALID: dict[str, Any] = {
     "data": {
@@ -34,6 +35,10 @@ VALID: dict[str, Any] = {
         "mine_vae": {"data": "mine", "modality": "image", "family": "vae", "lr": 0.001, "latent": 4},
         "rows_vae": {"data": "rows", "modality": "table", "family": "vae", "sample": {"where": {"town": "Ulm"}}},
         "rows_gan": {"data": "rows", "modality": "table", "family": "gan", "trainer": {"devices": 1}},
+    },
+    "gate": {
+        "mine": {"scores": {"recall": {"at_least": 0.6}, "frechet": {"at_most": 9, "not_worse_by": "2 %"}}, "seeds": 1},
+        "rows": {"scores": {"pairs": {"not_worse_by": 0.01}}, "rank": "shapes", "drift": {"moving": ["age"]}},
     },
 }
 DOCUMENTS = (

@@ -83,6 +83,10 @@ FAULTS = {
         limit("{not_worse_by: -2 %}"),
         f"gate.mine.scores.recall.not_worse_by: {MARGIN}'-2 %'",
     ),
+    "a percentage without an end": (
+        limit(f"{{not_worse_by: {'9' * 400} %}}"),
+        f"gate.mine.scores.recall.not_worse_by: {MARGIN}'9999",
+    ),
     "a margin that is yes": (limit("{not_worse_by: true}"), f"gate.mine.scores.recall.not_worse_by: {MARGIN}True"),
     "a margin without an end": (limit("{not_worse_by: .nan}"), f"gate.mine.scores.recall.not_worse_by: {MARGIN}nan"),
     "a margin in words": (

@@ -18,7 +18,9 @@ RANKS = {"image": ("frechet", "kid"), "table": ("detection", "shapes")}  # where
 
 def _check_margin(value: Any) -> float | str | None:
     """Check a margin, a number or a percentage; one check for both, so that a fault is told once."""
-    if value is None or (isinstance(value, str) and PERCENT.fullmatch(value)):
+    if value is None:
+        return value
+    if isinstance(value, str) and (percent := PERCENT.fullmatch(value)) and math.isfinite(float(percent[1])):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return float(value)

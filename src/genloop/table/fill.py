@@ -22,7 +22,7 @@ from genloop.table.encoding.rows import Encoding
 from genloop.table.encoding.rules import check_rules
 from genloop.table.encoding.write import to_arrow
 from genloop.table.networks.layout import Layout
-from genloop.table.raw.infer import HUGE, plain, where
+from genloop.table.raw.infer import HUGE, check_moments, plain, where
 from genloop.table.raw.read import Table, read_table
 from genloop.table.raw.stated import as_text
 
@@ -93,6 +93,7 @@ def _typed(frame: pd.DataFrame, encoding: Encoding, table: Path) -> pd.DataFrame
         if column.name not in frame:
             raise GenloopError(f"{table}: has no column '{column.name}'; add it, empty where nothing is known")
         values = frame[column.name]
+        check_moments(column.name, values, table)
         if column.kind in ("integer", "float", "datetime") and not pd.api.types.is_string_dtype(values):
             found[column.name] = _converted(column, values, table)
         else:

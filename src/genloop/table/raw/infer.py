@@ -1,5 +1,6 @@
 """Tells what each column of a raw table holds, from all of its values, unless ``columns:`` in params.yaml says so."""
 
+import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, parse, parses
@@ -64,6 +66,29 @@ def plain(values: pd.Series) -> pd.Series:
     return values
 
 
+def check_moments(name: str, values: pd.Series, place: object) -> None:
+    """Refuse days and moments that Python has no calendar for; those of Arrow go on for millions of years.
+
+    Raises:
+        GenloopError: names the first row with one.
+    """
+    strange = _out_of_years(values)
+    if strange.any():
+        told = f"row {int(strange.argmax()) + 1}, column '{name}' is a moment outside of the years 1 to 9999"
+        raise GenloopError(f"{place}: {told}; mend it, or leave it empty")
+
+
+def _out_of_years(values: pd.Series) -> np.ndarray:
+    """Return which values are dates of no calendar: [values]."""
+    kind: Any = values.dtype.pyarrow_dtype if isinstance(values.dtype, pd.ArrowDtype) else None
+    if kind is not None and pa.types.is_date(kind):
+        days, first, last = pa.array(values), pa.scalar(datetime.date.min, kind), pa.scalar(datetime.date.max, kind)
+        return pc.or_(pc.less(days, first), pc.greater(days, last)).fill_null(False).to_numpy(zero_copy_only=False)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return (~plain(values).dt.year.between(1, 9999) & values.notna()).to_numpy()
+    return np.zeros(len(values), dtype=bool)
+
+
 def _typed(name: str, values: pd.Series, place: object) -> Column:
     """Return what a column of numbers, truths or dates holds."""
     missing = "" if values.isna().any() else None
@@ -75,10 +100,6 @@ def _typed(name: str, values: pd.Series, place: object) -> Column:
     if pd.api.types.is_bool_dtype(values):
         return Column(name, "boolean", values=("False", "True"), missing=missing)
     if pd.api.types.is_datetime64_any_dtype(values):
-        strange = ~values.dt.year.between(1, 9999) & values.notna()
-        if strange.any():
-            row, told = int(strange.to_numpy().argmax()) + 1, "is a moment outside of the years 1 to 9999"
-            raise GenloopError(f"{place}: row {row}, column '{name}' {told}; mend it, or leave it empty")
         fraction = ".%f" if (present.dt.microsecond != 0).any() else ""
         return Column(name, "datetime", format=f"%Y-%m-%d %H:%M:%S{fraction}", missing=missing)
     if isinstance(values.dtype, pd.CategoricalDtype):

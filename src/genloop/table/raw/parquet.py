@@ -1,13 +1,11 @@
 """Parquet tables: columns in pandas' types that know missing values, and the names of the types that Arrow had."""
 
 import re
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 
 from genloop.errors import GenloopError
@@ -60,24 +58,11 @@ def memory_of(metadata: pyarrow.parquet.FileMetaData) -> int:
 
 
 def _as_pandas(path: Path, table: pa.Table, name: str) -> pd.Series:
-    _check_days(path, table, name)
     try:
         return table.column(name).to_pandas(types_mapper=_pandas_type)
     except (pa.ArrowException, ValueError, TypeError, OverflowError, LookupError) as error:
         told = f"is of {table.schema.field(name).type} and cannot be read ({first_line(error)})"
         raise GenloopError(f"{path}: column '{name}' {told}; write it as text") from None
-
-
-def _check_days(path: Path, table: pa.Table, name: str) -> None:
-    """Refuse days that no calendar of Python has; Arrow's go on for millions of years."""
-    kind = table.schema.field(name).type
-    if not pa.types.is_date(kind):
-        return
-    first, last = (pa.scalar(day, kind) for day in (date.min, date.max))
-    strange = pc.or_(pc.less(table.column(name), first), pc.greater(table.column(name), last))
-    if (row := pc.index(strange, True).as_py()) >= 0:
-        told = "is a day outside of the years 1 to 9999"
-        raise GenloopError(f"{path}: row {row + 1}, column '{name}' {told}; mend it, or leave it empty")
 
 
 def check_names(path: Path, names: list[str]) -> None:

@@ -9,7 +9,17 @@ import pandas as pd
 from genloop.choices import ColumnChoice
 from genloop.errors import GenloopError
 from genloop.table.encoding.columns import Column, Kind, parse
-from genloop.table.raw.infer import FLOAT, INTEGER, blank_missing, check_size, empty, strange_type, tell, where
+from genloop.table.raw.infer import (
+    FLOAT,
+    INTEGER,
+    blank_missing,
+    check_moments,
+    check_size,
+    empty,
+    strange_type,
+    tell,
+    where,
+)
 
 
 def tell_or_take(
@@ -24,6 +34,7 @@ def tell_or_take(
     """
     if values.dtype == object:
         raise strange_type(name, stored, place)
+    check_moments(name, values, place)
     kind = _kind(choice) if choice else None
     if choice is None or kind is None:
         column, typed = tell(name, values, place)
