@@ -93,9 +93,8 @@ def rehearse(system: Any, batch: Batch, steps: int) -> list[float]:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ghost = copy_of(system).to(device)
-    half, clock = system.run.trainer.precision == "bf16-mixed", time.thread_time
-    if device.type == "cuda":
-        clock = time.perf_counter
+    half = system.run.trainer.precision == "bf16-mixed"
+    clock = time.perf_counter if device.type == "cuda" else time.thread_time
     took = []
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=half):
         for _ in range(steps):

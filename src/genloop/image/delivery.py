@@ -1,5 +1,6 @@
 """New pictures beside known ones: shape, classes, repeats, and how they look to a network with fixed weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +24,16 @@ BLOCK = 250  # of them at a time
 
 @dataclass(frozen=True)
 class Pictures:
-    """Both splits of a prepared data set as one, with classes as places in ``classes``; -1 where there are none."""
+    """Splits of a prepared data set as one, with classes as places in ``classes``; -1 where there are none."""
 
     schema: PictureSchema
     splits: tuple[PictureRecords, ...]
     labels: Int[np.ndarray, " pictures"]
 
     @staticmethod
-    def open(folder: Path) -> "Pictures":
-        """Open the folder; no picture is read."""
-        splits = tuple(open_records(folder, split) for split in ("train", "test"))
+    def open(folder: Path, names: Sequence[str] = ("train", "test")) -> "Pictures":
+        """Open the splits of these names in the folder; no picture is read."""
+        splits = tuple(open_records(folder, name) for name in names)
         labels = [np.full(len(part), -1) if part.labels is None else part.labels for part in splits]
         return Pictures(read_schema(folder), splits, np.concatenate(labels).astype(np.int64))
 
@@ -95,8 +96,7 @@ def split_hashes(before: Path, now: Path) -> tuple[UInt64[np.ndarray, " trained"
     Raises:
         GenloopError: a folder is damaged.
     """
-    known, asked = Pictures.open(before), Pictures.open(now)
-    return known.hashes()[: len(known.splits[0])], asked.hashes()[len(asked.splits[0]) :]
+    return Pictures.open(before, ["train"]).hashes(), Pictures.open(now, ["test"]).hashes()
 
 
 def _shape(schema: PictureSchema) -> tuple[int, int, int]:

@@ -42,12 +42,12 @@ class Telling:
         trials = [self.before, self.now] if before else [self.now]
         self.pictures[name] = self._pictures(name, trials)
         self.weights[name] = {HEAD: now.identity["weights"]} | ({BASE: before.identity["weights"]} if before else {})
-        if before is not None:
-            before = self._fairly(name, before)
         modality = known_runs(self.now.folder)[name]["modality"]
+        if before is not None:
+            before = self._fairly(name, modality, before)
         self.scores += [*compared(now, before, modality, Sides(BASE, HEAD, self.before.label)), ""]
 
-    def _fairly(self, name: str, before: Entry) -> Entry:
+    def _fairly(self, name: str, modality: str, before: Entry) -> Entry:
         """Return the scores of the base's weights, taken as those here were."""
         before_hashes, hashes = self.before.scoring(name), self.now.scoring(name)
         if before_hashes == hashes:
@@ -63,7 +63,7 @@ class Telling:
         prepared = f"data/prepared/{self.now.data[name]}"
         if before_hashes.get(prepared) != hashes[prepared]:
             folders = (trial.folder / "prepared" / trial.data[name] for trial in (self.before, self.now))
-            told = overlap(known_runs(self.now.folder)[name]["modality"], *folders).told_of("the base")
+            told = overlap(modality, *folders).told_of("the base")
             self.notes.append(f"{name}: the data changed: {told}")
         return entry
 

@@ -15,6 +15,7 @@ from genloop.deliveries.repeated import repeated
 from genloop.randomness import keyed_generator
 from genloop.table.changed import changes, examples
 from genloop.table.drift import Known, compare_column
+from genloop.table.encoding.columns import Column
 from genloop.table.encoding.contents import Form
 from genloop.table.plain import Pair, hash_rows, read_columns, rows_at
 from genloop.table.scores.learners import Features, without_empty
@@ -33,8 +34,7 @@ def compare(before: Path, now: Path, drift: Drift) -> Compared:
         GenloopError: a folder is damaged.
     """
     columns, delivered = read_columns(before), read_columns(now)
-    pairs = [Pair.of(column, delivered[name]) for name, column in columns.items() if name in delivered]
-    forms: dict[str, Form] = {pair.name: pair.form for pair in pairs if pair.form}
+    pairs, forms = _of_both(columns, delivered)
     tested = [pair for pair in pairs if _can_be_tested(pair)]
     known = {pair.name: Known(forms[pair.name]) for pair in tested}
 
@@ -66,10 +66,15 @@ def split_hashes(before: Path, now: Path) -> tuple[UInt64[np.ndarray, " trained"
         GenloopError: a folder is damaged.
     """
     columns, delivered = read_columns(before), read_columns(now)
-    pairs = [Pair.of(column, delivered[name]) for name, column in columns.items() if name in delivered]
-    forms: dict[str, Form] = {pair.name: pair.form for pair in pairs if pair.form}
+    _, forms = _of_both(columns, delivered)
     trained = hash_rows(before, columns, forms, splits=["train"])
     return trained, hash_rows(now, delivered, forms, splits=["test"])
+
+
+def _of_both(before: dict[str, Column], now: dict[str, Column]) -> tuple[list[Pair], dict[str, Form]]:
+    """Return the columns that both tables have, and the forms of those whose values can be compared."""
+    pairs = [Pair.of(column, now[name]) for name, column in before.items() if name in now]
+    return pairs, {pair.name: pair.form for pair in pairs if pair.form}
 
 
 def _can_be_tested(pair: Pair) -> bool:

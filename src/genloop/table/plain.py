@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt64
 
 from genloop.reading import damaged, read_json
 from genloop.table.encoding.columns import Column
-from genloop.table.encoding.contents import BLOCK, FORMS, Form, hashes, plain
+from genloop.table.encoding.contents import BLOCK, FORMS, Form, hashes, in_forms
 
 SPLITS = "train", "test"
 
@@ -62,9 +62,7 @@ def blocks(
             with pa.parquet.ParquetFile(path) as file:
                 for batch in file.iter_batches(BLOCK, columns=list(forms)):
                     rows = batch.to_pandas().reset_index(drop=True)
-                    typed = {name: rows[name].astype(columns[name].dtype) for name in forms}
-                    found = {name: plain(columns[name], typed[name], forms[name]) for name in forms}
-                    yield pd.DataFrame(found, index=rows.index)
+                    yield in_forms(rows.astype({name: columns[name].dtype for name in forms}), columns, forms)
         except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
             raise damaged(path, error) from None
 
@@ -79,7 +77,7 @@ def hash_rows(
     """Return a number for each row of the splits, the same for equal rows, and have each block looked at."""
     found = [np.empty(0, np.uint64)]
     for block in blocks(folder, columns, forms, splits):
-        found.append(hashes(block) if forms else np.zeros(len(block), np.uint64))
+        found.append(hashes(block))
         look(block)
     return np.concatenate(found)
 

@@ -173,12 +173,11 @@ class Registry:
 
     def mark(self, rolled_back: Sequence[str], versions: Mapping[str, ModelVersion]) -> None:
         """Mark those of the versions that have these numbers as rolled back, and no other."""
-        for number, each in versions.items():
-            wanted, marked = number in rolled_back, ROLLED_BACK in each.tags
-            if wanted and not marked:
-                self.client.set_model_version_tag(self.name, number, ROLLED_BACK, "true")
-            elif marked and not wanted:
-                self.client.delete_model_version_tag(self.name, number, ROLLED_BACK)
+        wanted, held = versions.keys() & set(rolled_back), set(marked(versions))
+        for number in sorted(wanted - held):
+            self.client.set_model_version_tag(self.name, number, ROLLED_BACK, "true")
+        for number in sorted(held - wanted):
+            self.client.delete_model_version_tag(self.name, number, ROLLED_BACK)
 
     def rolled_back(self) -> frozenset[str]:
         """Return the hashes of the weights that were rolled back."""

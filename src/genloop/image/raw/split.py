@@ -3,18 +3,18 @@
 import hashlib
 import re
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from genloop.choices import ImagePrepare
 from genloop.errors import GenloopError
+from genloop.image.raw.duplicates import fingerprint, start_fingerprint
 from genloop.image.raw.source import Encoded, Source
 from genloop.image.raw.survey import each
 from genloop.randomness import keyed_generator
 from genloop.splitting import held_out_by_content
 
-BLOCK = 2**20  # bytes of a file in memory at a time
 NAMES = {
     "train": "train",
     "training": "train",
@@ -93,17 +93,13 @@ def held_out_pictures(source: Source, pictures: np.ndarray, holdout: float, seed
 
 def stored_hash(encoded: Encoded) -> bytes:
     """Return eight bytes that stand for a picture as it is stored; those of nothing, where it cannot be read."""
-    found = hashlib.blake2b(digest_size=8)
-    if isinstance(encoded, np.ndarray):
-        found.update(f"{encoded.dtype} {encoded.shape}".encode())
-        found.update(encoded.tobytes())
-    elif isinstance(encoded, bytes):
-        found.update(encoded)
-    else:
+    if isinstance(encoded, Path):
         with suppress(OSError), encoded.open("rb") as file:  # what cannot be read is told when it is decoded
-            while block := file.read(BLOCK):
-                found.update(block)
-    return found.digest()
+            return hashlib.file_digest(file, start_fingerprint).digest()
+        return fingerprint(b"")
+    if isinstance(encoded, np.ndarray):
+        return fingerprint(f"{encoded.dtype} {encoded.shape}".encode() + encoded.tobytes())
+    return fingerprint(encoded)
 
 
 def split_records(source: Source, choices: ImagePrepare, place: object) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Rows as what they hold, in forms in which those of two preparations are equal where their values are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -37,16 +37,24 @@ def plain(column: Column, values: pd.Series, form: Form) -> pd.Series:
     return texts
 
 
+def in_forms(rows: pd.DataFrame, columns: Mapping[str, Column], forms: Mapping[str, Form]) -> pd.DataFrame:
+    """Return the columns of typed rows that have a form, in this form."""
+    found = {name: plain(columns[name], rows[name], form) for name, form in forms.items()}
+    return pd.DataFrame(found, index=rows.index)
+
+
 def hashes(rows: pd.DataFrame) -> UInt64[np.ndarray, " rows"]:
-    """Return a number for each row, the same for equal rows."""
+    """Return a number for each row, the same for equal rows; those that hold nothing are all equal."""
+    if not len(rows.columns):
+        return np.zeros(len(rows), np.uint64)
     return pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
 
 def row_hashes(frame: pd.DataFrame, columns: Sequence[Column]) -> UInt64[np.ndarray, " rows"]:
     """Return a number for each row of typed values, the same for rows that are equal but for their keys."""
-    forms = {column: form for column in columns if (form := FORMS[column.kind])}
-    found = [np.zeros(0 if forms else len(frame), np.uint64)]
-    for start in range(0, len(frame) if forms else 0, BLOCK):
+    forms = {column.name: form for column in columns if (form := FORMS[column.kind])}
+    known, found = {column.name: column for column in columns}, [np.empty(0, np.uint64)]
+    for start in range(0, len(frame), BLOCK):
         block = frame.iloc[start : start + BLOCK].reset_index(drop=True)
-        found.append(hashes(pd.DataFrame({one.name: plain(one, block[one.name], form) for one, form in forms.items()})))
+        found.append(hashes(in_forms(block, known, forms)))
     return np.concatenate(found)
