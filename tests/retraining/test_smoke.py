@@ -238,7 +238,11 @@ run_safely(lambda: tree.follow(lambda line: print(line, flush=True), "-c", child
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_it_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", ENDS, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", ENDS, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else ignored where the tests run behind &
     ) as process:
         assert process.stdout is not None
         grandchild = int(process.stdout.readline())
